@@ -1,0 +1,538 @@
+/**
+ * The one truth about a pipeline's settings: types, defaults, ranges, and the sentence that documents each key. The checks of
+ * `load.ts`, the JSON Schema, the commented file of `cascade init` and the TypeScript types all come from here.
+ *
+ * Keys are snake_case as in YAML; `Config` (config.ts) is the same tree in camelCase. Contradictions between sections are in
+ * `contradictions.ts`. Defaults that are not the literature's come from measurements: see the description.
+ */
+import * as z from 'zod';
+
+/** A key with its documentation; every key of the schema is made by this. */
+const key = <T extends z.ZodType>(type: T, description: string): T => type.describe(description);
+
+const count = z.int().positive();
+const share = z.number().min(0).max(1);
+const weight = z.number().min(0);
+const width = z.int().min(1).max(4096);
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'a day like 2022-05-06');
+const utcOffset = z.string().regex(/^[+-]\d{2}:\d{2}$/, 'an offset from UTC like +08:00');
+const bytes = z.string().regex(/^\d+(\.\d+)?(MB|GB)$/, 'a size like 512MB or 2GB');
+const hidden = z.array(width);
+
+// ---------------------------------------------------------------------------------------------------------------- logs
+
+const retrieval = z
+  .strictObject({
+    one_in: key(count.default(4), 'requests per simulated candidate list: 4 = every fourth request gets one'),
+    candidates: key(
+      z.int().min(2).max(1000).default(16),
+      'candidates a simulated list holds beside the exposures',
+    ),
+    popularity_share: key(
+      share.default(0.5),
+      'share of them from the popularity channel; the rest come from co-occurrence with the latest behaviours',
+    ),
+  })
+  .prefault({});
+
+const kuairand = z.strictObject({
+  kind: z
+    .literal('kuairand')
+    .describe('KuaiRand-Pure: real exposures of a short-video app, 2022-04-25 to 2022-05-08'),
+  source: key(z.string(), 'folder with the five files of KuaiRand-Pure'),
+  time_zone: key(utcOffset.default('+08:00'), 'offset from UTC that days and hours are counted in'),
+  retrieval: key(
+    retrieval,
+    'the data has exposures only: a simulated retrieval, fitted on days before the request, adds candidates',
+  ),
+});
+
+/** Where a canonical table is read from: a Parquet file, glob or folder, and the user's names of its columns. */
+const mapped = (table: string) =>
+  z.strictObject({
+    path: key(z.string(), `Parquet file or glob of \`${table}\`, relative to logs.source`),
+    columns: key(
+      z.record(z.string(), z.string()).default({}),
+      'canonical column: your column, where the names differ',
+    ),
+  });
+
+const tables = z.strictObject({
+  kind: z.literal('tables').describe('your own Parquet tables'),
+  source: key(z.string(), 'folder that the paths below are relative to'),
+  time_zone: key(utcOffset.default('+00:00'), 'offset from UTC that days and hours are counted in'),
+  requests: key(mapped('requests'), 'one row per request'),
+  candidates: key(mapped('candidates'), 'one row per request and item'),
+  feedback: key(mapped('feedback'), 'one row per exposed request and item'),
+  behaviours: key(mapped('behaviours').optional(), 'one row per user event; from feedback when left out'),
+  items: key(mapped('items').optional(), 'one row per item; ids without attributes when left out'),
+  users: key(mapped('users').optional(), 'one row per user; ids without attributes when left out'),
+  unknown_items: key(
+    z.enum(['error', 'accept']).default('error'),
+    'a candidate that is not in `items`: stop, or accept it with unknown attributes',
+  ),
+});
+
+const simulate = z.strictObject({
+  kind: z
+    .literal('simulate')
+    .describe('a seeded full funnel with target-dependent interests and known truth'),
+  time_zone: key(utcOffset.default('+00:00'), 'offset from UTC that days and hours are counted in'),
+  users: key(count.default(1500), 'users'),
+  items: key(count.default(1200), 'items of the catalogue'),
+  days: key(z.int().min(3).default(10), 'days of traffic; the first request is on 2024-01-01'),
+  requests_per_user_day: key(z.number().positive().default(1), 'mean requests of a user on a day'),
+  groups: key(count.default(48), 'hidden interest groups; no stage may read them'),
+  categories: key(count.default(12), 'visible categories; a category spans several groups'),
+  retrieved: key(z.int().min(4).default(48), 'candidates of a request after retrieval'),
+  preranked: key(z.int().min(3).default(24), 'of these, passed on by the pre-ranker'),
+  ranked: key(z.int().min(2).default(12), 'of these, passed on by the ranker'),
+  exposed: key(z.int().min(1).default(8), 'of these, shown'),
+  target_dependence: key(
+    weight.default(1),
+    "how strongly recent behaviours of the candidate's own group move its click log-odds; 0 = the control world",
+  ),
+  candidate_log_share: key(
+    z.number().gt(0).max(1).default(1),
+    'share of candidates cut by the pre-ranker that the log keeps; the rest is undone by incl_prob',
+  ),
+});
+
+const logs = z.discriminatedUnion('kind', [kuairand, tables, simulate]);
+
+// ------------------------------------------------------------------------------------------------------------- samples
+
+const split = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('days').describe('the last days of the log, however long it is'),
+    validation: key(count.default(1), 'days of validation, right before the test days'),
+    test: key(count.default(1), 'days of test, the last of the log'),
+  }),
+  z.strictObject({
+    kind: z.literal('dates').describe('fixed days'),
+    validation_from: key(day, 'first day of validation; train is everything before'),
+    test_from: key(day, 'first day of test; validation ends the day before'),
+  }),
+]);
+
+const negatives = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('uniform').describe('any item that is valid at the time of the request'),
+    per_request: key(count, 'drawn per request'),
+  }),
+  z.strictObject({
+    kind: z.literal('popularity').describe('items in proportion to count^power over training days'),
+    per_request: key(count, 'drawn per request'),
+    power: key(
+      z.union([z.literal(0.25), z.literal(0.5), z.literal(0.75), z.literal(1)]).default(0.75),
+      'exponent of the count; these four are exact on every SQL engine',
+    ),
+  }),
+]);
+
+const events = [
+  'click',
+  'long_view',
+  'like',
+  'follow',
+  'comment',
+  'share',
+  'hate',
+  'page_view',
+  'cart',
+  'favourite',
+  'buy',
+  'exposure',
+  'rating',
+] as const;
+
+const samples = z.strictObject({
+  label: key(
+    z.enum(['click', 'long_view', 'like', 'follow', 'share', 'comment', 'buy']).default('click'),
+    'feedback column that is the label',
+  ),
+  split: key(split.prefault({ kind: 'days' }), 'by time: train days < validation days < test days'),
+  sequence: key(
+    z
+      .strictObject({
+        events: key(z.array(z.enum(events)).min(1).default(['click']), 'behaviours that enter the sequence'),
+        max_length: key(z.int().min(1).max(10_000).default(50), 'latest behaviours kept per request'),
+        delay_seconds: key(
+          z.number().min(0).default(0),
+          'logging delay: only events before request time minus this are seen (measured p99 in production)',
+        ),
+      })
+      .prefault({}),
+    "the user's behaviours strictly before the request",
+  ),
+  a: key(
+    z
+      .strictObject({
+        max_candidates: key(count.default(64), 'exposures of a request beyond this are an error, not cut'),
+      })
+      .prefault({}),
+    'set A: exposures with their labels',
+  ),
+  b: key(
+    z
+      .strictObject({
+        one_in: key(count.default(1), 'requests per sampled request: 4 = every fourth, drawn by hash'),
+        max_candidates: key(
+          z.int().min(2).default(32),
+          'logged candidates kept of a request; exposures always are',
+        ),
+        ranked_top: key(
+          count.default(10),
+          "the ranker's top candidates that are always kept, where ranks are logged",
+        ),
+        weight_cap: key(z.number().min(1).default(20), 'largest weight 1/incl_prob of a candidate'),
+        negatives: key(
+          z.array(negatives).default([]),
+          'negatives drawn from the corpus, on top of the logged ones',
+        ),
+      })
+      .prefault({}),
+    'set B: the truncated retrieval space, label 0 where not exposed; set C is B with teacher scores',
+  ),
+});
+
+// ------------------------------------------------------------------------------------------------------------ features
+
+const column = z
+  .string()
+  .regex(
+    /^(requests|users|items)\.[a-z_][a-z0-9_]*$/,
+    'a column like items.author_id, users.age or requests.ctx_hour',
+  );
+const name = z.string().regex(/^[a-z][a-z0-9_]*$/, 'a name in snake_case');
+const minCount = key(
+  count.optional(),
+  'values seen less often on training exposures share the out-of-vocabulary row; default features.min_count',
+);
+const nulls = key(
+  z.enum(['own_row', 'out_of_vocabulary', 'error']).default('own_row'),
+  'a null: its own row, the out-of-vocabulary row, or an error',
+);
+
+const feature = z.discriminatedUnion('kind', [
+  z.strictObject({
+    name: key(name, 'name of the feature'),
+    kind: z.literal('id').describe('one row per value seen in training'),
+    column: key(column, 'where it is read'),
+    min_count: minCount,
+    nulls,
+  }),
+  z.strictObject({
+    name: key(name, 'name of the feature'),
+    kind: z.literal('hashed').describe('md5 of the value into a fixed number of rows; nothing to fit'),
+    column: key(column, 'where it is read'),
+    buckets: key(z.int().min(2), 'rows'),
+    nulls,
+  }),
+  z.strictObject({
+    name: key(name, 'name of the feature'),
+    kind: z.literal('bucketised').describe('a number cut at boundaries'),
+    column: key(column, 'where it is read'),
+    boundaries: key(
+      z.array(z.number()).min(1),
+      'ascending; value < boundary falls into the bucket before it',
+    ),
+    nulls,
+  }),
+  z.strictObject({
+    name: key(name, 'name of the feature'),
+    kind: z
+      .literal('numeric')
+      .describe('a number, standardised on training exposures, entering the towers as it is'),
+    column: key(column, 'where it is read'),
+    transform: key(z.enum(['none', 'log1p']).default('none'), 'applied before standardising'),
+    nulls: key(
+      z.enum(['mean', 'error']).default('mean'),
+      'a null: the mean, with an indicator set; or an error',
+    ),
+  }),
+  z.strictObject({
+    name: key(name, 'name of the feature'),
+    kind: z.literal('multi_valued').describe('a list of values; their rows are averaged'),
+    column: key(column, 'where it is read'),
+    max_values: key(z.int().min(1).max(64).default(8), 'values kept, in the order of the list'),
+    min_count: minCount,
+    nulls,
+  }),
+  z.strictObject({
+    name: key(name, 'name of the feature'),
+    kind: z.literal('cross').describe('a combination of columns as one value'),
+    columns: key(z.array(column).min(2).max(4), 'the columns combined, all of the same table'),
+    min_count: minCount,
+    nulls,
+  }),
+]);
+
+const features = z.strictObject({
+  width: key(width.default(16), 'width of every embedding'),
+  init_scale: key(
+    z.number().positive().default(0.05),
+    'standard deviation of the first embeddings; it matters more than most architecture: 0.01 is best where users and items are seen often (KuaiRand), 0.1 where matching must be learned (Taobao)',
+  ),
+  min_count: key(
+    count.default(2),
+    'values seen less often on training exposures share the out-of-vocabulary row',
+  ),
+  user: key(z.array(feature).min(1), 'user features, columns of users or requests'),
+  item: key(z.array(feature).min(1), 'item features, columns of items'),
+  context: key(z.array(feature).default([]), 'context of the request; enters on the user side'),
+  sequence: key(
+    z.array(name).default([]),
+    "item features that describe a behaviour, sharing the candidate's tables; empty = no sequence",
+  ),
+});
+
+// ------------------------------------------------------------------------------------------------------------ training
+
+const optimizer = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('adam'),
+    learning_rate: key(z.number().positive().default(1e-3), 'step size'),
+    beta1: key(z.number().min(0).lt(1).default(0.9), 'decay of the first moment'),
+    beta2: key(z.number().min(0).lt(1).default(0.999), 'decay of the second moment'),
+    epsilon: key(z.number().positive().default(1e-8), 'added to the root of the second moment'),
+  }),
+  z.strictObject({
+    kind: z.literal('adamw'),
+    learning_rate: key(z.number().positive().default(1e-3), 'step size'),
+    beta1: key(z.number().min(0).lt(1).default(0.9), 'decay of the first moment'),
+    beta2: key(z.number().min(0).lt(1).default(0.999), 'decay of the second moment'),
+    epsilon: key(z.number().positive().default(1e-8), 'added to the root of the second moment'),
+    weight_decay: key(weight.default(1e-2), 'decoupled decay; embeddings decay only when they are touched'),
+  }),
+  z.strictObject({
+    kind: z.literal('adagrad'),
+    learning_rate: key(z.number().positive().default(1e-2), 'step size'),
+    initial_accumulator: key(weight.default(0.1), 'first value of the sum of squares'),
+    epsilon: key(z.number().positive().default(1e-10), 'added to the root of the sum of squares'),
+  }),
+  z.strictObject({
+    kind: z.literal('sgd'),
+    learning_rate: key(z.number().positive().default(1e-2), 'step size'),
+    momentum: key(z.number().min(0).lt(1).default(0), 'share of the last update that is kept'),
+  }),
+]);
+
+const schedule = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('constant'),
+    warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
+  }),
+  z.strictObject({
+    kind: z.literal('linear'),
+    warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
+    final_share: key(share.default(0), 'share of the learning rate left at the end of the budget'),
+  }),
+  z.strictObject({
+    kind: z.literal('cosine'),
+    warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
+    final_share: key(share.default(0), 'share of the learning rate left at the end of the budget'),
+  }),
+]);
+
+const training = z.strictObject({
+  rows_per_step: key(count.default(1024), 'candidates of set A in a step; requests = rows / longest request'),
+  b_rows_per_step: key(count.default(1024), 'candidates of sets B and C in a step, where they are used'),
+  optimizer: key(
+    optimizer.prefault({ kind: 'adam' }),
+    'moves dense weights and the touched embedding rows alike',
+  ),
+  schedule: key(schedule.prefault({ kind: 'constant' }), 'learning rate over the steps of the budget'),
+  clip_norm: key(weight.default(0), 'largest norm of the whole gradient; 0 = no clipping'),
+  checkpoint_every_seconds: key(z.number().positive().default(30), 'time between checkpoints'),
+});
+
+const budget = (epochs: number, patience: number) => ({
+  epochs: key(z.number().positive().default(epochs), 'passes over the training requests at most'),
+  patience: key(
+    z.int().min(0).default(patience),
+    'epochs without a better validation AUC on set A before training stops; the best epoch is kept',
+  ),
+});
+
+// -------------------------------------------------------------------------------------------------------------- models
+
+const towers = z.strictObject({
+  user_hidden: key(hidden.default([128]), 'hidden widths of the user tower, ReLU inside, linear end'),
+  item_hidden: key(hidden.default([128]), 'hidden widths of the item tower'),
+  width: key(width.default(64), 'width of the two vectors'),
+  scale_start: key(z.number().positive().default(5), 'first value of the scale that multiplies the cosine'),
+});
+
+const codebook = z.strictObject({
+  warm_up: key(
+    z.number().min(0).default(0.3),
+    "epochs of two-tower and autoencoder training before codes start, part of the student's budget; a whole epoch wastes KuaiRand's only good one",
+  ),
+  levels: key(z.int().min(1).max(8).default(3), 'residual levels'),
+  codes: key(z.int().min(2).max(4096).default(64), 'codes per level'),
+  latent_width: key(width.default(32), 'width of item latent and codes'),
+  encoder_hidden: key(hidden.default([64]), 'hidden widths of the item encoder, ReLU inside, linear end'),
+  decoder_hidden: key(
+    hidden.default([]),
+    'hidden widths of the decoder; [] = linear, so that the decoded code of a single level has a meaning',
+  ),
+  kmeans_iterations: key(count.default(20), "Lloyd's iterations per level of the start"),
+  steps: key(z.int().min(0).default(400), 'RQ-VAE steps after the k-means start'),
+  items_per_step: key(count.default(512), 'items in an RQ-VAE step'),
+  learning_rate: key(z.number().positive().default(1e-3), 'Adam step size of the RQ-VAE steps'),
+  commitment: key(weight.default(0.25), 'weight beta that ties the encoder to its codes'),
+  gate: key(
+    z
+      .strictObject({
+        min_usage: key(share.default(0.5), 'share of its codes (of its ceiling) that every level must use'),
+        min_perplexity_share: key(
+          share.default(0.15),
+          'perplexity of a level divided by its codes (by its ceiling), at least',
+        ),
+        max_relative_error: key(
+          z.number().positive().default(0.9),
+          'error after the last level relative to the variance, at most',
+        ),
+      })
+      .prefault({}),
+    'a codebook below this stops the run (exit code 3) before hours are spent on it',
+  ),
+});
+
+const attention = {
+  width: key(width.default(32), 'width D of attention outputs'),
+  heads: key(count.default(2), 'attention heads'),
+  similarity_start: key(
+    weight.default(5),
+    'first value of g in logits += g cos(candidate, behaviour); without it nothing depends on the target (0 = as the paper)',
+  ),
+  recency: key(z.boolean().default(false), 'learned bias per age of a behaviour, started at 0'),
+};
+
+const teacher = z.strictObject({
+  ...attention,
+  self_attention: key(z.boolean().default(true), 'behaviours attend to each other first'),
+  residual: key(
+    z.boolean().default(true),
+    'H = X Wr + MHA(X): without it all rows of H become the same mean and the teacher is dead',
+  ),
+  ...budget(4, 1),
+  b_epochs: key(
+    z.number().min(0).default(1),
+    'passes over set B after A (RankFlow self-learning); 0 = A only',
+  ),
+  gate: key(
+    z
+      .strictObject({
+        min_within_request_share: key(
+          share.default(1e-4),
+          "share of the variance of the teacher's vector that lies between candidates of one request, at least",
+        ),
+      })
+      .prefault({}),
+    'a teacher whose vector does not depend on the candidate stops the run (exit code 3)',
+  ),
+});
+
+const tarq = z.strictObject({
+  kind: z.literal('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
+  ...attention,
+  sequence: key(
+    z.enum(['mean_pool', 'attention']).default('mean_pool'),
+    'user tower: mean of behaviours, or self-attention and profile attention as in the paper (measured worse)',
+  ),
+  value_maps: key(
+    z.enum(['per_level', 'shared']).default('per_level'),
+    'levels >= 2 are signed residuals: they need their own map',
+  ),
+  level_gates: key(
+    z.boolean().default(true),
+    'learned weight per level: 1 at the first level, 0 at the others to start with',
+  ),
+  straight_through: key(
+    z.boolean().default(true),
+    'the candidate gets a gradient through the code it is looked up by',
+  ),
+});
+
+const distill = z.strictObject({
+  student: key(
+    z.discriminatedUnion('kind', [tarq]).prefault({ kind: 'tarq' }),
+    'the pre-ranker that is distilled',
+  ),
+  rivals: key(
+    z
+      .array(z.enum(['two_tower_cosine', 'two_tower_cosine_recency', 'match_count']))
+      .default(['two_tower_cosine', 'two_tower_cosine_recency', 'match_count']),
+    'cheap rivals trained beside the two-tower; a gap is stated against the best of them',
+  ),
+  teacher: key(
+    z.enum(['frozen', 'joint']).default('frozen'),
+    'teacher inside the step: fixed, or trained on with its own click loss',
+  ),
+  ...budget(4, 1),
+  losses: key(
+    z
+      .strictObject({
+        click_a: key(weight.default(1), 'binary cross-entropy on set A'),
+        click_b: key(
+          weight.default(0),
+          'binary cross-entropy on set B; models trained on exposures alone have 0',
+        ),
+        tutor: key(weight.default(0), "RankFlow's tutor loss on set C"),
+        tutor_alpha: key(share.default(0.5), 'share of its rank part; the rest is the squared difference'),
+        tutor_top: key(count.default(10), 'candidates the ranker passes on: top of the rank part'),
+        tutor_on: key(z.enum(['logits', 'probabilities']).default('logits'), 'what the tutor loss compares'),
+        alignment: key(weight.default(0.01), 'codebook alignment'),
+        alignment_attached: key(
+          z.boolean().default(false),
+          "gradient to raw codes and encoder as in the authors' code; measured: it collapses the codebooks",
+        ),
+        alignment_requests: key(count.default(128), 'requests of a step that the alignment is computed on'),
+        reconstruction: key(weight.default(1), "half squared distance of student's and teacher's vector"),
+        autoencoder: key(weight.default(1), 'RQ-VAE loss that goes on during distillation'),
+      })
+      .prefault({}),
+    'weights of the loss terms; every term is logged by name',
+  ),
+});
+
+const evaluation = z.strictObject({
+  cutoffs: key(z.array(count).min(1).default([1, 5, 10]), 'k of ndcg@k and recall@k'),
+  teacher_top: key(count.default(5), "the ranker's picks that recall against the teacher looks for"),
+  bootstrap: key(z.int().min(0).default(500), 'resamples of users for the intervals; 0 = none'),
+  slices: key(
+    z.array(z.string().regex(/^requests\.[a-z_][a-z0-9_]*$/, 'a column like requests.scene')).default([]),
+    'columns whose values get rows of their own',
+  ),
+});
+
+// ------------------------------------------------------------------------------------------------------------ pipeline
+
+export const configSchema = z.strictObject({
+  seed: key(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .default(1),
+    'one run = one seed; scripts/seeds runs several',
+  ),
+  run: key(z.string().optional(), 'run folder; default runs/<name of this file>'),
+  device: key(z.enum(['auto', 'cpu']).default('auto'), 'where training steps run'),
+  threads: key(z.int().min(0).default(0), 'processor threads; 0 = all'),
+  memory_limit: key(bytes.default('2GB'), 'memory of the SQL engine; it spills to disk beyond'),
+  logs: key(logs, 'where the logs come from'),
+  samples: key(samples.prefault({}), 'sets A and B, sequences, split'),
+  features: key(features, 'what the models see'),
+  training: key(training.prefault({}), 'shared by all training stages'),
+  towers: key(towers.prefault({}), 'the two towers of every pre-ranker'),
+  codebook: key(codebook.prefault({}), 'item codes'),
+  teacher: key(teacher.prefault({}), 'target-attention ranker'),
+  distill: key(distill.prefault({}), 'student and rivals'),
+  eval: key(evaluation.prefault({}), 'metrics and verdict'),
+});
+
+/** The settings as YAML spells them, all defaults filled in. */
+export type YamlConfig = z.output<typeof configSchema>;
