@@ -1,0 +1,54 @@
+/**
+ * One writer per run folder. The lock is proper-lockfile's; beside it stands who holds it, so that the lock of a process that was
+ * killed on this machine is taken over at once instead of after a time-out.
+ */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import lockfile from 'proper-lockfile';
+import { CascadeError } from '../errors.js';
+import { diskProblem } from './files.js';
+
+/** Longest time that one synchronous piece of work may keep the lock from being refreshed. */
+const staleMs = 120_000;
+
+/** Takes the run's lock; the returned function gives it back. */
+export async function lockRun(folder: string): Promise<() => Promise<void>> {
+  const lockFolder = join(folder, '.lock');
+  const holderFile = join(folder, '.lock-holder');
+  const holder = await readFile(holderFile, 'utf8').catch(() => null);
+  if (holder && isDead(holder)) await rm(lockFolder, { recursive: true, force: true });
+  let release: () => Promise<void>;
+  try {
+    release = await lockfile.lock(folder, { lockfilePath: lockFolder, stale: staleMs, realpath: false });
+    await writeFile(holderFile, `${process.pid} ${hostname()}`);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ELOCKED') throw diskProblem(folder, cause);
+    const [pid, host] = (holder ?? 'unknown unknown').split(' ');
+    throw new CascadeError(
+      {
+        code: 'run.locked',
+        where: folder,
+        what: `Another cascade (process ${pid} on ${host}) is working in this run folder.`,
+        mend: 'Wait until it is done, or give another folder with --run.',
+      },
+      { cause },
+    );
+  }
+  return async () => {
+    await rm(holderFile, { force: true });
+    await release();
+  };
+}
+
+/** Whether the holder was a process of this machine that is gone. */
+function isDead(holder: string): boolean {
+  const [pid, host] = holder.split(' ');
+  if (host !== hostname()) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
