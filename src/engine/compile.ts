@@ -1,0 +1,74 @@
+/**
+ * From a function of tensors to something that runs: record it (trace/), encode it (onnx.ts), hand it to ONNX Runtime. Shapes are
+ * fixed; inputs are used where they lie (no copy); outputs go to arrays of the caller's, so that a step can write its new state
+ * beside the old one.
+ */
+import type * as tf from '@tensorflow/tfjs';
+import * as ort from 'onnxruntime-node';
+import { internal } from '../errors.js';
+import type { Device } from './device.js';
+import { encodeOnnx, type OnnxGraph } from './onnx.js';
+import { trace, type DType, type TensorSpec } from './trace/index.js';
+
+/** Numbers of a tensor, row-major. Booleans are Uint8Array. */
+export type TensorData = Float32Array | Int32Array | Uint8Array;
+
+export type Specs = Readonly<Record<string, TensorSpec>>;
+export type Feeds = Readonly<Record<string, TensorData>>;
+
+export interface CompiledGraph {
+  readonly graph: OnnxGraph;
+  /** Runs once. Every input must be fed; outputs that are named in `into` are written there, others to new arrays. */
+  run(feeds: Feeds, into?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
+  release(): Promise<void>;
+}
+
+/** Records `fn` over inputs of the given shapes and compiles it. */
+export async function compile(
+  name: string,
+  inputs: Specs,
+  fn: (tensors: Readonly<Record<string, tf.Tensor>>) => Readonly<Record<string, tf.Tensor>>,
+  device: Device,
+): Promise<CompiledGraph> {
+  const graph = trace(name, inputs, fn);
+  const session = await ort.InferenceSession.create(encodeOnnx(graph), {
+    executionProviders: [device.provider],
+    intraOpNumThreads: device.threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    logSeverityLevel: 3,
+  });
+  const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
+  return {
+    graph,
+    async run(feeds, into = {}) {
+      const tensors: Record<string, ort.Tensor> = {};
+      for (const { name: input, shape, type } of graph.inputs) {
+        const data = feeds[input] ?? internal(`graph ${name} is not fed ${input}`);
+        if (data.length !== size(shape)) {
+          internal(`graph ${name} is fed ${data.length} numbers for ${input} of shape [${shape.join(', ')}]`);
+        }
+        tensors[input] = toTensor(data, shape, type as DType);
+      }
+      const fetches: Record<string, ort.Tensor> = {};
+      const data: Record<string, TensorData> = {};
+      for (const { name: output, shape, type } of graph.outputs) {
+        const plain = output.replace(/^out:/, '');
+        data[plain] = into[plain] ?? allocate(type as DType, size(shape));
+        fetches[output] = toTensor(data[plain], shape, type as DType);
+      }
+      await session.run(tensors, fetches);
+      return data;
+    },
+    release: () => session.release(),
+  };
+}
+
+const toTensor = (data: TensorData, shape: readonly number[], dtype: DType) =>
+  new ort.Tensor(dtype, data, shape);
+
+function allocate(dtype: DType, length: number): TensorData {
+  if (dtype === 'float32') return new Float32Array(length);
+  return dtype === 'int32' ? new Int32Array(length) : new Uint8Array(length);
+}

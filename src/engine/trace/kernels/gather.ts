@@ -1,0 +1,52 @@
+/** Look-ups by index and their gradients. Indices must be in range: ONNX Runtime checks them on the CPU, tfjs does not everywhere. */
+import * as tf from '@tensorflow/tfjs';
+import { internal } from '../../../errors.js';
+import { elementTypes } from '../../onnx.js';
+import { graph, kernel, record, valueOf } from '../backend.js';
+
+kernel<{ axis: number; batchDims: number }>('GatherV2', (inputs, { axis, batchDims }) => {
+  if (batchDims)
+    return internal('gather with batch dimensions is not traced: add the row offset to the indices');
+  const x = inputs.x!;
+  const indices = inputs.indices!;
+  const at = tf.util.parseAxisParam(axis, x.shape)[0]!;
+  const shape = [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)];
+  return record('Gather', [valueOf(x), valueOf(indices)], shape, x.dtype, { axis: at });
+});
+
+/** Sums rows by segment: the gradient of a gather. Rows of one segment are added in row order, so the bytes are reproducible. */
+kernel<{ numSegments: number }>('UnsortedSegmentSum', (inputs, { numSegments }) => {
+  const x = inputs.x!;
+  const segmentIds = inputs.segmentIds!;
+  if (segmentIds.shape.length !== 1) return internal('segment ids must be one-dimensional');
+  const g = graph();
+  const shape = [numSegments, ...x.shape.slice(1)];
+  const zeros = g.emit('Expand', [
+    g.constant(
+      [0],
+      shape.map(() => 1),
+      'float32',
+    ),
+    g.integers(shape),
+  ]);
+  const ids = g.emit('Cast', [valueOf(segmentIds)], { to: elementTypes.int64 });
+  const positions = g.emit('Reshape', [ids, g.integers([segmentIds.shape[0]!, 1])]);
+  return record('ScatterND', [zeros, positions, valueOf(x)], shape, x.dtype, { reduction: 'add' });
+});
+
+kernel<{ depth: number; onValue: number; offValue: number }>(
+  'OneHot',
+  (inputs, { depth, onValue, offValue }) => {
+    const indices = inputs.indices!;
+    const g = graph();
+    const ids = g.emit('Cast', [valueOf(indices)], { to: elementTypes.int64 });
+    const values = g.constant([offValue, onValue], [2], 'float32');
+    return record(
+      'OneHot',
+      [ids, g.constant([depth], [], 'int64'), values],
+      [...indices.shape, depth],
+      'float32',
+      { axis: -1 },
+    );
+  },
+);
