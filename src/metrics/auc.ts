@@ -1,0 +1,83 @@
+/**
+ * Area under the ROC curve: how likely a positive scores above a negative, ties counting half.
+ *   AUC = Σ_{positive i, negative j} w_i w_j ([s_i > s_j] + ½ [s_i = s_j]) / (Σ w_i · Σ w_j)
+ * With weights 1 this is the mid-rank form. Undefined (null, not ½) when all rows with weight are of one class.
+ * Source: cascade-losses-and-metrics.md §7.
+ */
+import { ascendingOrder } from './order.js';
+import type { ScoredModel } from './scoredModel.js';
+import type { Statistic } from './statistic.js';
+
+/** Rows in ascending order of score. */
+export interface AscendingRows {
+  readonly labels: Uint8Array;
+  /** 1 = the next row has a higher score. */
+  readonly endsTie: Uint8Array;
+  readonly weights: Float64Array;
+}
+
+export function ascendingRows(
+  order: Uint32Array,
+  scores: Float32Array,
+  labels: Uint8Array,
+  weights: Float32Array,
+): AscendingRows {
+  const n = order.length;
+  const rows = { labels: new Uint8Array(n), endsTie: new Uint8Array(n), weights: new Float64Array(n) };
+  for (let i = 0; i < n; i++) {
+    rows.labels[i] = labels[order[i]!]!;
+    rows.weights[i] = weights[order[i]!]!;
+    rows.endsTie[i] = i + 1 === n || scores[order[i + 1]!]! !== scores[order[i]!]! ? 1 : 0;
+  }
+  return rows;
+}
+
+/** AUC of rows from..to; the last row ends its tie whatever follows it. */
+export function areaUnderCurve(
+  { labels, endsTie, weights }: AscendingRows,
+  from: number,
+  to: number,
+): number | null {
+  let area = 0;
+  let positives = 0;
+  let negatives = 0;
+  let tiedPositives = 0;
+  let tiedNegatives = 0;
+  for (let i = from; i < to; i++) {
+    const weight = weights[i]!;
+    const positive = weight * labels[i]!; // no branch on the label: it cannot be predicted
+    tiedPositives += positive;
+    tiedNegatives += weight - positive;
+    if (endsTie[i]! === 1 || i + 1 === to) {
+      area += tiedPositives * (negatives + tiedNegatives / 2);
+      positives += tiedPositives;
+      negatives += tiedNegatives;
+      tiedPositives = 0;
+      tiedNegatives = 0;
+    }
+  }
+  return positives > 0 && negatives > 0 ? area / (positives * negatives) : null;
+}
+
+/** The AUC of all rows, for early stopping and the like. */
+export function auc(labels: Uint8Array, scores: Float32Array, weights?: Float32Array): number | null {
+  const w = weights ?? new Float32Array(labels.length).fill(1);
+  return areaUnderCurve(ascendingRows(ascendingOrder(scores), scores, labels, w), 0, labels.length);
+}
+
+/** The AUC of all rows of a set. A resample costs one pass over the rows: its order is the set's own. */
+export function pooledAuc({ layout, scores, ascending }: ScoredModel): Statistic {
+  const rows = ascendingRows(ascending, scores.values, layout.set.labels, layout.weights);
+  const user = ascending.map((candidate) => layout.userOf[candidate]!);
+  const n = layout.candidates;
+  const weights = new Float64Array(n); // of the resample at hand
+  return {
+    n,
+    leftOut: 0,
+    hasInterval: true,
+    value(times) {
+      for (let i = 0; i < n; i++) weights[i] = times[user[i]!]! * rows.weights[i]!;
+      return areaUnderCurve({ ...rows, weights }, 0, n);
+    },
+  };
+}
