@@ -20,7 +20,7 @@ export function valueAndGradients(
 ): { value: tf.Scalar; gradients: tf.Tensor[] } {
   const { value, grads } = tf.engine().gradients(f, [...xs], undefined, true);
   return {
-    value: value as tf.Scalar,
+    value: value,
     gradients: xs.map((x, i) => (grads[i] as tf.Tensor | null | undefined) ?? tf.zerosLike(x)),
   };
 }

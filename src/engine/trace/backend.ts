@@ -95,6 +95,7 @@ export function traceType(dtype: tf.DataType): DType {
 }
 
 /** Registers a recording kernel. `attrs` is what tfjs passes; each kernel names the shape it expects. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it types the callback at every call
 export function kernel<Attrs = undefined>(
   kernelName: string,
   recordIt: (inputs: tf.NamedTensorInfoMap, attrs: Attrs) => tf.TensorInfo | tf.TensorInfo[],

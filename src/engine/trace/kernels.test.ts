@@ -303,10 +303,7 @@ describe('every recorded kernel agrees with tfjs on the CPU, in value and gradie
       for (const [name, tensor] of Object.entries(eager)) {
         const expected = tensor.dataSync();
         const scale = Math.max(1, ...Array.from(expected, Math.abs));
-        const worst = Math.max(
-          0,
-          ...Array.from(traced[name]!, (value, i) => Math.abs(Number(value) - Number(expected[i]))),
-        );
+        const worst = Math.max(0, ...Array.from(traced[name]!, (value, i) => Math.abs(value - expected[i]!)));
         expect(worst / scale, name).toBeLessThan(2e-6);
       }
     },

@@ -48,7 +48,7 @@ kernel<{ axis: number }>('Concat', (inputs, { axis }) => {
 
 kernel<{ begin: number[]; size: number[] }>('Slice', (inputs, { begin, size }) => {
   const x = inputs.x!;
-  const [starts, sizes] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size) as [number[], number[]];
+  const [starts, sizes] = tf.slice_util.parseSliceParams(x, begin, size) as [number[], number[]];
   if (sameShape(sizes, x.shape)) return tensorInfo(valueOf(x), x.shape, x.dtype);
   const g = graph();
   const axes = sizes.flatMap((length, i) => (length === x.shape[i] ? [] : [i]));
@@ -70,7 +70,7 @@ kernel<{ numOrSizeSplits: number | number[]; axis: number }>(
   (inputs, { numOrSizeSplits, axis }) => {
     const x = inputs.x!;
     const at = tf.util.parseAxisParam(axis, x.shape)[0]!;
-    const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, at);
+    const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, at);
     const values = graph().emitMany('Split', [valueOf(x), graph().integers(sizes)], sizes.length, {
       axis: at,
     });

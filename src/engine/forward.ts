@@ -1,0 +1,73 @@
+/** A function of models and a batch without gradients: scores for evaluation, item vectors, codes. Compiled once per batch shape. */
+import type * as tf from '@tensorflow/tfjs';
+import { internal } from '../errors.js';
+import { compile, type CompiledGraph, type TensorData } from './compile.js';
+import type { Device } from './device.js';
+import type { ModelState } from './state.js';
+import {
+  withPrefix,
+  type BatchTensors,
+  type FeedBatch,
+  type TracedModel,
+  type TracedModels,
+} from './gradients.js';
+import type { TensorSpec } from './trace/index.js';
+
+export type ForwardFunction = (
+  models: TracedModels,
+  batch: BatchTensors,
+) => Readonly<Record<string, tf.Tensor>>;
+
+export class Forward {
+  private readonly compiled = new Map<string, CompiledGraph>();
+
+  constructor(
+    private readonly name: string,
+    private readonly models: Readonly<Record<string, ModelState>>,
+    private readonly fn: ForwardFunction,
+    private readonly device: Device,
+  ) {}
+
+  /** Runs over one batch with the models as they are now; the arrays are new. */
+  async run(batch: FeedBatch): Promise<Record<string, TensorData>> {
+    const graph = await this.graphFor(batch);
+    const feeds: Record<string, TensorData> = {};
+    for (const [name, { vector, table }] of Object.entries(this.models)) {
+      const rows = new Float32Array(batch.rowIds.length * table.width);
+      table.gather(batch.rowIds, batch.rowIds.length, rows);
+      feeds[`vector:${name}`] = vector;
+      feeds[`rows:${name}`] = rows;
+    }
+    for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
+    return graph.run(feeds);
+  }
+
+  async release(): Promise<void> {
+    for (const graph of this.compiled.values()) await graph.release();
+    this.compiled.clear();
+  }
+
+  private async graphFor(batch: FeedBatch): Promise<CompiledGraph> {
+    const specs: Record<string, TensorSpec> = {};
+    for (const [name, { layout, table }] of Object.entries(this.models)) {
+      specs[`vector:${name}`] = { shape: [layout.size], dtype: 'float32' };
+      specs[`rows:${name}`] = { shape: [batch.rowIds.length, table.width], dtype: 'float32' };
+    }
+    for (const [name, { spec }] of Object.entries(batch.tensors)) specs[`batch:${name}`] = spec;
+    const key = JSON.stringify(specs);
+    const known = this.compiled.get(key);
+    if (known) return known;
+    const graph = await compile(this.name, specs, (tensors) => this.record(tensors), this.device);
+    this.compiled.set(key, graph);
+    return graph;
+  }
+
+  private record(tensors: BatchTensors): Readonly<Record<string, tf.Tensor>> {
+    const models: Record<string, TracedModel> = {};
+    for (const [name, { layout }] of Object.entries(this.models)) {
+      const vector = tensors[`vector:${name}`] ?? internal(`no input vector:${name}`);
+      models[name] = { parameters: layout.unpack(vector), rows: tensors[`rows:${name}`] as tf.Tensor2D };
+    }
+    return this.fn(models, withPrefix(tensors, 'batch:'));
+  }
+}

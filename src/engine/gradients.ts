@@ -1,0 +1,125 @@
+/**
+ * Forward and backward of a step: what a loss is a function of, and the gradient of its weighted terms for each trained model. Used
+ * by the compiled step (step.ts), by the search for a value that is not finite (nonFinite.ts) and, run eagerly, by tests.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { internal } from '../errors.js';
+import { valueAndGradients } from './autodiff.js';
+import type { TensorData } from './compile.js';
+import type { Device } from './device.js';
+import { EmbeddingTable } from './embeddings.js';
+import type { Optimizer } from './optim/optimizer.js';
+import type { ModelState, Parameters } from './state.js';
+import type { TensorSpec } from './trace/index.js';
+
+/** What a graph is fed for one batch: arrays by name, and the embedding rows that they point into. */
+export interface FeedBatch {
+  /** Distinct rows of the embedding table; the arrays hold positions in this list. Padded to a length of a few sizes. */
+  readonly rowIds: Int32Array;
+  /** How many of `rowIds` are real. */
+  readonly rowCount: number;
+  readonly tensors: Readonly<Record<string, { readonly spec: TensorSpec; readonly data: TensorData }>>;
+}
+
+/** A model inside a traced function. */
+export interface TracedModel {
+  readonly parameters: Parameters;
+  /** The batch's embedding rows, [row, width]. */
+  readonly rows: tf.Tensor2D;
+}
+
+export type TracedModels = Readonly<Record<string, TracedModel>>;
+export type BatchTensors = Readonly<Record<string, tf.Tensor>>;
+
+/** The terms of a loss by name; the step minimises the sum of weight times value and reports each value. */
+export type LossTerms = Readonly<Record<string, { readonly value: tf.Scalar; readonly weight: number }>>;
+
+export type LossFunction = (models: TracedModels, batch: BatchTensors) => LossTerms;
+
+/** A model that is trained: its state and the optimiser's arrays beside it. */
+export interface TrainedModel {
+  readonly state: ModelState;
+  /** One array per optimiser slot, like `state.vector`. */
+  readonly slots: Float32Array[];
+  /** One table per optimiser slot, like `state.table`. */
+  readonly tableSlots: readonly EmbeddingTable[];
+}
+
+export function trainedModel(state: ModelState, optimizer: Optimizer): TrainedModel {
+  return {
+    state,
+    slots: optimizer.slots.map(({ initial }) => new Float32Array(state.layout.size).fill(initial)),
+    tableSlots: optimizer.slots.map(({ initial }) =>
+      EmbeddingTable.filled(state.table.rows, state.table.width, initial),
+    ),
+  };
+}
+
+export interface StepOptions {
+  readonly name: string;
+  readonly trained: Readonly<Record<string, TrainedModel>>;
+  readonly frozen: Readonly<Record<string, ModelState>>;
+  readonly loss: LossFunction;
+  readonly optimizer: Optimizer;
+  /** Largest norm of the gradient; 0 = no clipping. */
+  readonly clipNorm: number;
+  readonly device: Device;
+  /** Folder for the batch of a step with a value that is not finite. */
+  readonly saveTo: string;
+}
+
+/** Inputs whose name starts with `prefix`, without it. */
+export function withPrefix(tensors: BatchTensors, prefix: string): BatchTensors {
+  return Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, tensor]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
+    ),
+  );
+}
+
+/** Forward and backward: the loss terms, and the gradient of their weighted sum for each trained model. */
+export function recordGradients(options: StepOptions, tensors: BatchTensors) {
+  const input = (name: string) => tensors[name] ?? internal(`no input ${name}`);
+  const names = Object.keys(options.trained);
+  const unpacked = names.map((name) => {
+    const { layout } = options.trained[name]!.state;
+    const parameters = layout.unpack(input(`vector:${name}`));
+    return {
+      name,
+      layout,
+      leaves: layout.entries.map((entry) => parameters[entry.name]!),
+      parameters,
+      rows: input(`rows:${name}`),
+    };
+  });
+  const models: Record<string, TracedModel> = {};
+  for (const { name, parameters, rows } of unpacked) models[name] = { parameters, rows: rows as tf.Tensor2D };
+  for (const [name, state] of Object.entries(options.frozen)) {
+    models[name] = {
+      parameters: state.layout.unpack(input(`vector:${name}`)),
+      rows: input(`rows:${name}`) as tf.Tensor2D,
+    };
+  }
+  const batch = withPrefix(tensors, 'batch:');
+  let terms: LossTerms = {};
+  const total = () => {
+    terms = options.loss(models, batch);
+    for (const { value } of Object.values(terms)) tf.keep(value); // eager backends dispose of what the gradient's scope made
+    const weighted = Object.values(terms).map(({ value, weight }) =>
+      weight === 1 ? value : tf.mul(value, weight),
+    );
+    return weighted.reduce((sum, term) => tf.add(sum, term)) as tf.Scalar;
+  };
+  const { value, gradients } = valueAndGradients(
+    total,
+    unpacked.flatMap(({ leaves, rows }) => [...leaves, rows]),
+  );
+  let at = 0;
+  const byModel = unpacked.map(({ name, layout, leaves }) => {
+    const dense = gradients.slice(at, at + leaves.length);
+    const rows = gradients[at + leaves.length]!;
+    at += leaves.length + 1;
+    return { name, layout, dense, rows };
+  });
+  return { loss: value, terms, byModel };
+}

@@ -1,0 +1,22 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Optimizer } from './optimizer.js';
+
+/**
+ * Adagrad.
+ *   s <- s + g^2          p <- p - lr * g / (sqrt(s) + eps)
+ * Source: Duchi et al. 2011, diagonal form.
+ */
+export function adagrad(config: {
+  readonly initialAccumulator: number;
+  readonly epsilon: number;
+}): Optimizer {
+  return {
+    slots: [{ name: 'sum', initial: config.initialAccumulator }],
+    scalars: (_, learningRate) => ({ learning_rate: learningRate }),
+    update(parameter, gradient, [sum], { learning_rate }) {
+      const newSum = tf.add(sum!, tf.square(gradient));
+      const change = tf.div(tf.mul(gradient, learning_rate!), tf.add(tf.sqrt(newSum), config.epsilon));
+      return { parameter: tf.sub(parameter, change), slots: [newSum] };
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Optimizer } from './optimizer.js';
+
+/**
+ * Adam, and AdamW where `weightDecay` is not 0.
+ *   m <- b1 m + (1 - b1) g          v <- b2 v + (1 - b2) g^2
+ *   p <- p - lr wd p - lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)
+ * Source: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019 for the decoupled decay.
+ */
+export function adam(
+  { beta1, beta2, epsilon }: { readonly beta1: number; readonly beta2: number; readonly epsilon: number },
+  weightDecay: number,
+): Optimizer {
+  return {
+    slots: [
+      { name: 'm', initial: 0 },
+      { name: 'v', initial: 0 },
+    ],
+    scalars: (step, learningRate) => ({
+      step_size: learningRate / (1 - beta1 ** step),
+      root_scale: 1 / Math.sqrt(1 - beta2 ** step),
+      kept: 1 - learningRate * weightDecay,
+    }),
+    update(parameter, gradient, [m, v], { step_size, root_scale, kept }) {
+      const newM = tf.add(tf.mul(m!, beta1), tf.mul(gradient, 1 - beta1));
+      const newV = tf.add(tf.mul(v!, beta2), tf.mul(tf.square(gradient), 1 - beta2));
+      const root = tf.add(tf.mul(tf.sqrt(newV), root_scale!), epsilon);
+      const decayed = weightDecay === 0 ? parameter : tf.mul(parameter, kept!);
+      return { parameter: tf.sub(decayed, tf.div(tf.mul(newM, step_size!), root)), slots: [newM, newV] };
+    },
+  };
+}

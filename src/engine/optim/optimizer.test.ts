@@ -1,0 +1,194 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import * as tf from '@tensorflow/tfjs';
+import type { OptimizerConfig } from '../../config/config.js';
+import { EmbeddingTable } from '../embeddings.js';
+import { RandomStream } from '../random.js';
+import { modelState } from '../state.js';
+import { trainedModel, type FeedBatch, type LossFunction } from '../gradients.js';
+import { TrainingStep } from '../step.js';
+import { makeOptimizer } from './make.js';
+import { scheduleShare } from './schedule.js';
+
+/** Each optimiser once more, written as its paper has it, one number at a time in double precision. */
+type Reference = (p: number, g: number, state: number[], step: number, rate: number) => number;
+
+const references: { config: OptimizerConfig; reference: Reference }[] = [
+  {
+    config: { kind: 'adam', learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    reference: (p, g, state, step, rate) => {
+      state[0] = 0.9 * (state[0] ?? 0) + 0.1 * g;
+      state[1] = 0.999 * (state[1] ?? 0) + 0.001 * g * g;
+      const m = state[0] / (1 - 0.9 ** step);
+      const v = state[1] / (1 - 0.999 ** step);
+      return p - (rate * m) / (Math.sqrt(v) + 1e-8);
+    },
+  },
+  {
+    config: { kind: 'adamw', learningRate: 0.01, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1 },
+    reference: (p, g, state, step, rate) => {
+      state[0] = 0.8 * (state[0] ?? 0) + 0.2 * g;
+      state[1] = 0.99 * (state[1] ?? 0) + 0.01 * g * g;
+      const change = state[0] / (1 - 0.8 ** step) / (Math.sqrt(state[1] / (1 - 0.99 ** step)) + 1e-6);
+      return p - rate * 0.1 * p - rate * change;
+    },
+  },
+  {
+    config: { kind: 'adagrad', learningRate: 0.05, initialAccumulator: 0.1, epsilon: 1e-10 },
+    reference: (p, g, state, _, rate) => {
+      state[0] = (state[0] ?? 0.1) + g * g;
+      return p - (rate * g) / (Math.sqrt(state[0]) + 1e-10);
+    },
+  },
+  {
+    config: { kind: 'sgd', learningRate: 0.05, momentum: 0.9 },
+    reference: (p, g, state, _, rate) => {
+      state[0] = 0.9 * (state[0] ?? 0) + g;
+      return p - rate * state[0];
+    },
+  },
+  {
+    config: { kind: 'sgd', learningRate: 0.05, momentum: 0 },
+    reference: (p, g, _state, _step, rate) => p - rate * g,
+  },
+];
+
+const rows = 5;
+const width = 3;
+const targets = [
+  RandomStream.of(1, 'dense').normals(4),
+  RandomStream.of(1, 'table').normals(rows * width),
+] as const;
+
+/** Half the squared distance of parameters and rows from fixed targets: the gradient is the difference. */
+const loss: LossFunction = ({ model }, batch) => {
+  const dense = tf.sub(model!.parameters.w!, tf.tensor1d(targets[0]));
+  const table = tf.sub(model!.rows, batch.target!);
+  const distance = tf.add(tf.sum(tf.square(dense)), tf.sum(tf.mul(tf.square(table), batch.mask!)));
+  return { distance: { value: tf.mul(distance, 0.5), weight: 1 } };
+};
+
+/** The rows `ids` of the table with their targets; padded by two. */
+function batchOf(ids: readonly number[]): FeedBatch {
+  const height = ids.length + 2;
+  const target = new Float32Array(height * width);
+  ids.forEach((id, i) => {
+    target.set(targets[1].subarray(id * width, (id + 1) * width), i * width);
+  });
+  const mask = Float32Array.from({ length: height }, (_, i) => (i < ids.length ? 1 : 0));
+  const rowIds = new Int32Array(height);
+  rowIds.set(ids);
+  return {
+    rowIds,
+    rowCount: ids.length,
+    tensors: {
+      target: { spec: { shape: [height, width], dtype: 'float32' }, data: target },
+      mask: { spec: { shape: [height, 1], dtype: 'float32' }, data: mask },
+    },
+  };
+}
+
+function start(config: OptimizerConfig, clipNorm = 0) {
+  const optimizer = makeOptimizer(config);
+  const table = EmbeddingTable.random(rows, width, 1, RandomStream.of(2, 'table'));
+  const state = modelState({ w: { shape: [4], values: Float32Array.of(1, -2, 3, 0.5) } }, table);
+  const step = new TrainingStep({
+    name: 'test',
+    trained: { model: trainedModel(state, optimizer) },
+    frozen: {},
+    loss,
+    optimizer,
+    clipNorm,
+    device: { provider: 'cpu', threads: 1 },
+    saveTo: '/tmp',
+  });
+  return { state, step };
+}
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+describe.each(
+  references.map(
+    (r) =>
+      [`${r.config.kind}${'momentum' in r.config && r.config.momentum ? ' with momentum' : ''}`, r] as const,
+  ),
+)('%s', (_, { config, reference }) => {
+  it('moves dense parameters and rows as the formula says, over five steps', async () => {
+    const { state, step } = start(config);
+    const expected = [Array.from(state.vector), Array.from(state.table.values)] as const;
+    const states = [state.vector, state.table.values].map((values) =>
+      Array.from(values, () => [] as number[]),
+    );
+    for (let number = 1; number <= 5; number++) {
+      await step.take(batchOf([0, 1, 2, 3, 4]), number, config.learningRate);
+      expected.forEach((values, part) => {
+        values.forEach((value, i) => {
+          values[i] = reference(
+            value,
+            value - targets[part]![i]!,
+            states[part]![i]!,
+            number,
+            config.learningRate,
+          );
+        });
+      });
+    }
+    Array.from(state.vector).forEach((value, i) => expect(value).toBeCloseTo(expected[0][i]!, 5));
+    Array.from(state.table.values).forEach((value, i) => expect(value).toBeCloseTo(expected[1][i]!, 5));
+    await step.release();
+  });
+
+  it('leaves rows that no batch touches as they are, value and state', async () => {
+    const { state, step } = start(config);
+    const before = state.table.values.slice();
+    await step.take(batchOf([1, 3]), 1, config.learningRate);
+    await step.take(batchOf([3]), 2, config.learningRate);
+    for (const row of [0, 2, 4]) {
+      expect(state.table.values.subarray(row * width, (row + 1) * width)).toEqual(
+        before.subarray(row * width, (row + 1) * width),
+      );
+    }
+    expect(state.table.values.subarray(width, 2 * width)).not.toEqual(before.subarray(width, 2 * width));
+    await step.release();
+  });
+});
+
+describe('clipping', () => {
+  it('scales the whole gradient to the norm, and leaves a smaller one alone', async () => {
+    const config = { kind: 'sgd', learningRate: 1, momentum: 0 } as const;
+    const { state, step } = start(config, 0.5);
+    const before = { vector: state.vector.slice(), table: state.table.values.slice() };
+    const { gradientNorm } = await step.take(batchOf([0, 1]), 1, 1);
+    const moved = [
+      ...state.vector.map((value, i) => value - before.vector[i]!),
+      ...state.table.values.map((value, i) => value - before.table[i]!),
+    ];
+    expect(gradientNorm).toBeGreaterThan(0.5);
+    expect(Math.hypot(...moved)).toBeCloseTo(0.5, 5);
+    await step.release();
+
+    const loose = start(config, 1e6);
+    const free = start(config, 0);
+    await loose.step.take(batchOf([0, 1]), 1, 1);
+    await free.step.take(batchOf([0, 1]), 1, 1);
+    expect(loose.state.vector).toEqual(free.state.vector);
+  });
+});
+
+describe('schedules', () => {
+  it('rise over the warm-up and fall to their final share', () => {
+    const share = (kind: 'constant' | 'linear' | 'cosine', step: number) =>
+      scheduleShare({ kind, warmUpSteps: 10, finalShare: 0.2 }, step, 110);
+    for (const kind of ['constant', 'linear', 'cosine'] as const) {
+      expect(share(kind, 1)).toBeCloseTo(0.1);
+      expect(share(kind, 10)).toBe(1);
+    }
+    expect(share('constant', 110)).toBe(1);
+    expect(share('linear', 60)).toBeCloseTo(0.6);
+    expect(share('linear', 110)).toBeCloseTo(0.2);
+    expect(share('cosine', 60)).toBeCloseTo(0.6);
+    expect(share('cosine', 35)).toBeCloseTo(1 - (0.8 * (1 - Math.SQRT1_2)) / 2);
+    expect(share('cosine', 110)).toBeCloseTo(0.2);
+  });
+});

@@ -1,0 +1,17 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Optimizer } from './optimizer.js';
+
+/**
+ * Stochastic gradient descent, with momentum where it is not 0.
+ *   u <- momentum u + g          p <- p - lr u
+ */
+export function sgd({ momentum }: { readonly momentum: number }): Optimizer {
+  return {
+    slots: momentum === 0 ? [] : [{ name: 'u', initial: 0 }],
+    scalars: (_, learningRate) => ({ learning_rate: learningRate }),
+    update(parameter, gradient, [u], { learning_rate }) {
+      const newU = u ? tf.add(tf.mul(u, momentum), gradient) : gradient;
+      return { parameter: tf.sub(parameter, tf.mul(newU, learning_rate!)), slots: u ? [newU] : [] };
+    },
+  };
+}

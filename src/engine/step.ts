@@ -1,0 +1,188 @@
+/**
+ * A training step as one compiled graph: forward, backward, clipping and optimiser over the dense parameters and the embedding rows
+ * that the batch touches. The step reads the old state and writes the new one beside it, so that when a value turns out not to be
+ * finite the state before the step is still there to be looked at.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { compile, type CompiledGraph, type Feeds, type Specs, type TensorData } from './compile.js';
+import type { EmbeddingTable } from './embeddings.js';
+import {
+  recordGradients,
+  withPrefix,
+  type BatchTensors,
+  type FeedBatch,
+  type StepOptions,
+} from './gradients.js';
+import { reportNonFinite } from './nonFinite.js';
+import type { ModelState } from './state.js';
+import type { TensorSpec } from './trace/index.js';
+
+export interface StepReport {
+  /** Each loss term by name, before its weight. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** The weighted sum. */
+  readonly loss: number;
+  /** Norm of the whole gradient before clipping. */
+  readonly gradientNorm: number;
+}
+
+export class TrainingStep {
+  private readonly compiled = new Map<string, CompiledGraph>();
+  /** The arrays of the step before last, written by the next step. */
+  private readonly spare = new Map<string, TensorData>();
+
+  constructor(private readonly options: StepOptions) {}
+
+  /** Takes one step. `step` counts from 1 over the whole training. */
+  async take(batch: FeedBatch, step: number, learningRate: number): Promise<StepReport> {
+    const { options } = this;
+    const scalars = options.optimizer.scalars(step, learningRate);
+    const graph = await this.graphFor(batch, Object.keys(scalars));
+    const feeds: Record<string, TensorData> = { ...this.modelFeeds(batch) };
+    for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
+    for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
+
+    const into: Record<string, TensorData> = {};
+    for (const { name, type, shape } of graph.graph.outputs) {
+      const key = name.replace(/^out:/, '');
+      if (type === 'float32' && key.startsWith('new:')) into[key] = this.spareArray(key, size(shape));
+    }
+    const outputs = await graph.run(feeds, into);
+    const report = this.reportOf(outputs);
+    const finite =
+      Number.isFinite(report.loss) &&
+      Number.isFinite(report.gradientNorm) &&
+      Number.isFinite(outputs.state_norm![0]);
+    if (!finite) {
+      await reportNonFinite({ ...options, step, batch, feeds, outputs });
+    }
+    this.accept(batch, outputs);
+    return report;
+  }
+
+  async release(): Promise<void> {
+    for (const graph of this.compiled.values()) await graph.release();
+    this.compiled.clear();
+  }
+
+  /** Dense vectors and gathered rows of all models, with the optimiser's arrays. */
+  private modelFeeds(batch: FeedBatch): Feeds {
+    const feeds: Record<string, TensorData> = {};
+    const gather = (key: string, table: EmbeddingTable) => {
+      const rows = this.spareArray(`gathered:${key}`, batch.rowIds.length * table.width);
+      table.gather(batch.rowIds, batch.rowIds.length, rows);
+      feeds[key] = rows;
+    };
+    for (const [name, { state, slots, tableSlots }] of Object.entries(this.options.trained)) {
+      feeds[`vector:${name}`] = state.vector;
+      slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
+      gather(`rows:${name}`, state.table);
+      tableSlots.forEach((slot, i) => {
+        gather(`rows:${name}:${i}`, slot);
+      });
+    }
+    for (const [name, state] of Object.entries(this.options.frozen)) {
+      feeds[`vector:${name}`] = state.vector;
+      gather(`rows:${name}`, state.table);
+    }
+    return feeds;
+  }
+
+  /** Makes the step's outputs the state; the old arrays become the next step's output buffers. */
+  private accept(batch: FeedBatch, outputs: Readonly<Record<string, TensorData>>): void {
+    const swap = (key: string, old: Float32Array): Float32Array => {
+      this.spare.set(key, old);
+      return outputs[key] as Float32Array;
+    };
+    for (const [name, { state, slots, tableSlots }] of Object.entries(this.options.trained)) {
+      state.vector = swap(`new:vector:${name}`, state.vector);
+      slots.forEach((slot, i) => (slots[i] = swap(`new:vector:${name}:${i}`, slot)));
+      state.table.scatter(batch.rowIds, batch.rowCount, outputs[`new:rows:${name}`] as Float32Array);
+      tableSlots.forEach((slot, i) => {
+        slot.scatter(batch.rowIds, batch.rowCount, outputs[`new:rows:${name}:${i}`] as Float32Array);
+      });
+    }
+  }
+
+  private spareArray(key: string, length: number): Float32Array {
+    const known = this.spare.get(key);
+    if (known?.length === length) return known as Float32Array;
+    const array = new Float32Array(length);
+    this.spare.set(key, array);
+    return array;
+  }
+
+  private reportOf(outputs: Readonly<Record<string, TensorData>>): StepReport {
+    const terms: Record<string, number> = {};
+    for (const [name, data] of Object.entries(outputs)) {
+      if (name.startsWith('term:')) terms[name.slice('term:'.length)] = data[0]!;
+    }
+    return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]! };
+  }
+
+  private async graphFor(batch: FeedBatch, scalars: readonly string[]): Promise<CompiledGraph> {
+    const { options } = this;
+    const inputs = inputSpecs(options, batch, scalars);
+    const key = JSON.stringify(inputs);
+    const known = this.compiled.get(key);
+    if (known) return known;
+    const graph = await compile(
+      options.name,
+      inputs,
+      (tensors) => recordStep(options, tensors),
+      options.device,
+    );
+    this.compiled.set(key, graph);
+    return graph;
+  }
+}
+
+const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
+
+function inputSpecs(options: StepOptions, batch: FeedBatch, scalars: readonly string[]): Specs {
+  const specs: Record<string, TensorSpec> = {};
+  const model = (key: string, state: ModelState, suffix = '') => {
+    specs[`vector:${key}${suffix}`] = { shape: [state.layout.size], dtype: 'float32' };
+    specs[`rows:${key}${suffix}`] = { shape: [batch.rowIds.length, state.table.width], dtype: 'float32' };
+  };
+  for (const [name, { state, slots }] of Object.entries(options.trained)) {
+    model(name, state);
+    slots.forEach((_, i) => {
+      model(name, state, `:${i}`);
+    });
+  }
+  for (const [name, state] of Object.entries(options.frozen)) model(name, state);
+  for (const [name, { spec }] of Object.entries(batch.tensors)) specs[`batch:${name}`] = spec;
+  for (const name of scalars) specs[`scalar:${name}`] = { shape: [], dtype: 'float32' };
+  return specs;
+}
+
+function recordStep(options: StepOptions, tensors: BatchTensors): Record<string, tf.Tensor> {
+  const { loss, terms, byModel } = recordGradients(options, tensors);
+  const scalars = withPrefix(tensors, 'scalar:');
+  const packed = byModel.map(({ name, layout, dense, rows }) => ({ name, vector: layout.pack(dense), rows }));
+  const squares = packed.flatMap(({ vector, rows }) => [tf.sum(tf.square(vector)), tf.sum(tf.square(rows))]);
+  const gradientNorm = tf.sqrt(squares.reduce((sum, square) => tf.add(sum, square)));
+  const clip = (gradient: tf.Tensor) =>
+    options.clipNorm === 0
+      ? gradient
+      : tf.mul(gradient, tf.minimum(tf.div(options.clipNorm, tf.add(gradientNorm, 1e-12)), 1));
+
+  const outputs: Record<string, tf.Tensor> = { loss, gradient_norm: gradientNorm };
+  for (const [name, { value }] of Object.entries(terms)) outputs[`term:${name}`] = value;
+  const stateSquares: tf.Tensor[] = [];
+  for (const { name, vector, rows } of packed) {
+    for (const [kind, gradient] of [
+      ['vector', vector],
+      ['rows', rows],
+    ] as const) {
+      const slots = options.optimizer.slots.map((_, i) => tensors[`${kind}:${name}:${i}`]!);
+      const next = options.optimizer.update(tensors[`${kind}:${name}`]!, clip(gradient), slots, scalars);
+      outputs[`new:${kind}:${name}`] = next.parameter;
+      next.slots.forEach((slot, i) => (outputs[`new:${kind}:${name}:${i}`] = slot));
+      stateSquares.push(tf.sum(tf.square(next.parameter)));
+    }
+  }
+  outputs.state_norm = stateSquares.reduce((sum, square) => tf.add(sum, square));
+  return outputs;
+}
