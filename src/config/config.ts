@@ -34,7 +34,7 @@ export type DistillConfig = Config['distill'];
 export type StudentConfig = DistillConfig['student'];
 export type EvalConfig = Config['eval'];
 
-/** Path of the one record whose keys are data: logs.<table>.columns. */
+/** The one record whose keys are data: logs.<table>.columns. (A cross's columns are a list.) */
 const keepsItsKeys = (parent: string) => parent === 'columns';
 
 /** snake_case → camelCase, recursively; keys that are the user's own words are left alone. */
@@ -43,11 +43,19 @@ export function camelKeys<T>(value: T, parent = ''): CamelKeys<T> {
   if (Array.isArray(value))
     return value.map((element) => camelKeys<unknown>(element, parent)) as CamelKeys<T>;
   if (value === null || typeof value !== 'object') return value as CamelKeys<T>;
-  if (keepsItsKeys(parent) && Object.values(value).every((v) => typeof v === 'string'))
-    return value as CamelKeys<T>;
+  if (keepsItsKeys(parent)) return value as CamelKeys<T>;
   return Object.fromEntries(
     Object.entries(value).map(([key, child]) => [camel(key), camelKeys<unknown>(child, key)]),
   ) as CamelKeys<T>;
 }
 
+/** camelCase → snake_case: settings as files and messages spell them. */
+export function snakeKeys(value: unknown, parent = ''): unknown {
+  if (Array.isArray(value)) return value.map((element) => snakeKeys(element, parent));
+  if (value === null || typeof value !== 'object') return value;
+  if (keepsItsKeys(parent)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [snake(key), snakeKeys(child, key)]));
+}
+
+const snake = (key: string) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const camel = (key: string) => key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -7,15 +7,23 @@
  */
 import * as z from 'zod';
 
-/** A key with its documentation; every key of the schema is made by this. */
-const key = <T extends z.ZodType>(type: T, description: string): T => type.describe(description);
+/** A key with its documentation, and an example where it has no default; every key of the schema is made by this. */
+const key = <T extends z.ZodType>(type: T, description: string, example?: unknown): T =>
+  type.meta(example === undefined ? { description } : { description, examples: [example] });
+
+/** The kind that a section has when it names none, so that one of its other keys can be set alone. */
+const usualKind = <K extends string>(kind: K) =>
+  z
+    .literal(kind)
+    .optional()
+    .default(kind as z.util.NoUndefined<K>);
 
 const count = z.int().positive();
 const share = z.number().min(0).max(1);
 const weight = z.number().min(0);
 const width = z.int().min(1).max(4096);
-const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'a day like 2022-05-06');
-const utcOffset = z.string().regex(/^[+-]\d{2}:\d{2}$/, 'an offset from UTC like +08:00');
+const day = z.iso.date('a day like 2022-05-06');
+const utcOffset = z.string().regex(/^[+-](0\d|1[0-4]):[0-5]\d$/, 'an offset from UTC like +08:00');
 const bytes = z.string().regex(/^\d+(\.\d+)?(MB|GB)$/, 'a size like 512MB or 2GB');
 const hidden = z.array(width);
 
@@ -39,7 +47,7 @@ const kuairand = z.strictObject({
   kind: z
     .literal('kuairand')
     .describe('KuaiRand-Pure: real exposures of a short-video app, 2022-04-25 to 2022-05-08'),
-  source: key(z.string(), 'folder with the five files of KuaiRand-Pure'),
+  source: key(z.string(), 'folder with the five files of KuaiRand-Pure', '../data/kuairand-pure'),
   time_zone: key(utcOffset.default('+08:00'), 'offset from UTC that days and hours are counted in'),
   retrieval: key(
     retrieval,
@@ -50,7 +58,11 @@ const kuairand = z.strictObject({
 /** Where a canonical table is read from: a Parquet file, glob or folder, and the user's names of its columns. */
 const mapped = (table: string) =>
   z.strictObject({
-    path: key(z.string(), `Parquet file or glob of \`${table}\`, relative to logs.source`),
+    path: key(
+      z.string(),
+      `Parquet file or glob of \`${table}\`, relative to logs.source`,
+      `${table}/*.parquet`,
+    ),
     columns: key(
       z.record(z.string(), z.string()).default({}),
       'canonical column: your column, where the names differ',
@@ -59,11 +71,11 @@ const mapped = (table: string) =>
 
 const tables = z.strictObject({
   kind: z.literal('tables').describe('your own Parquet tables'),
-  source: key(z.string(), 'folder that the paths below are relative to'),
+  source: key(z.string(), 'folder that the paths below are relative to', '../data/tables'),
   time_zone: key(utcOffset.default('+00:00'), 'offset from UTC that days and hours are counted in'),
-  requests: key(mapped('requests'), 'one row per request'),
-  candidates: key(mapped('candidates'), 'one row per request and item'),
-  feedback: key(mapped('feedback'), 'one row per exposed request and item'),
+  requests: key(mapped('requests'), 'one row per request', { path: 'requests/*.parquet' }),
+  candidates: key(mapped('candidates'), 'one row per request and item', { path: 'candidates/*.parquet' }),
+  feedback: key(mapped('feedback'), 'one row per exposed request and item', { path: 'feedback/*.parquet' }),
   behaviours: key(mapped('behaviours').optional(), 'one row per user event; from feedback when left out'),
   items: key(mapped('items').optional(), 'one row per item; ids without attributes when left out'),
   users: key(mapped('users').optional(), 'one row per user; ids without attributes when left out'),
@@ -79,11 +91,11 @@ const simulate = z.strictObject({
     .describe('a seeded full funnel with target-dependent interests and known truth'),
   time_zone: key(utcOffset.default('+00:00'), 'offset from UTC that days and hours are counted in'),
   users: key(count.default(1500), 'users'),
-  items: key(count.default(1200), 'items of the catalogue'),
+  items: key(count.default(2000), 'items of the catalogue'),
   days: key(z.int().min(3).default(10), 'days of traffic; the first request is on 2024-01-01'),
   requests_per_user_day: key(z.number().positive().default(1), 'mean requests of a user on a day'),
-  groups: key(count.default(48), 'hidden interest groups; no stage may read them'),
-  categories: key(count.default(12), 'visible categories; a category spans several groups'),
+  groups: key(count.default(80), 'hidden interest groups; no stage may read them'),
+  categories: key(count.default(10), 'visible categories; a category spans several groups'),
   retrieved: key(z.int().min(4).default(48), 'candidates of a request after retrieval'),
   preranked: key(z.int().min(3).default(24), 'of these, passed on by the pre-ranker'),
   ranked: key(z.int().min(2).default(12), 'of these, passed on by the ranker'),
@@ -104,25 +116,25 @@ const logs = z.discriminatedUnion('kind', [kuairand, tables, simulate]);
 
 const split = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('days').describe('the last days of the log, however long it is'),
+    kind: usualKind('days').describe('the last days of the log, however long it is'),
     validation: key(count.default(1), 'days of validation, right before the test days'),
     test: key(count.default(1), 'days of test, the last of the log'),
   }),
   z.strictObject({
     kind: z.literal('dates').describe('fixed days'),
-    validation_from: key(day, 'first day of validation; train is everything before'),
-    test_from: key(day, 'first day of test; validation ends the day before'),
+    validation_from: key(day, 'first day of validation; train is everything before', '2022-05-06'),
+    test_from: key(day, 'first day of test; validation ends the day before', '2022-05-07'),
   }),
 ]);
 
 const negatives = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('uniform').describe('any item that is valid at the time of the request'),
-    per_request: key(count, 'drawn per request'),
+    per_request: key(count, 'drawn per request', 4),
   }),
   z.strictObject({
     kind: z.literal('popularity').describe('items in proportion to count^power over training days'),
-    per_request: key(count, 'drawn per request'),
+    per_request: key(count, 'drawn per request', 4),
     power: key(
       z.union([z.literal(0.25), z.literal(0.5), z.literal(0.75), z.literal(1)]).default(0.75),
       'exponent of the count; these four are exact on every SQL engine',
@@ -151,7 +163,7 @@ const samples = z.strictObject({
     z.enum(['click', 'long_view', 'like', 'follow', 'share', 'comment', 'buy']).default('click'),
     'feedback column that is the label',
   ),
-  split: key(split.prefault({ kind: 'days' }), 'by time: train days < validation days < test days'),
+  split: key(split.prefault({}), 'by time: train days < validation days < test days'),
   sequence: key(
     z
       .strictObject({
@@ -205,6 +217,8 @@ const column = z
     'a column like items.author_id, users.age or requests.ctx_hour',
   );
 const name = z.string().regex(/^[a-z][a-z0-9_]*$/, 'a name in snake_case');
+const featureName = key(name, 'name of the feature', 'item_id');
+const featureColumn = key(column, 'column it is read from', 'items.item_id');
 const minCount = key(
   count.optional(),
   'values seen less often on training exposures share the out-of-vocabulary row; default features.min_count',
@@ -216,35 +230,36 @@ const nulls = key(
 
 const feature = z.discriminatedUnion('kind', [
   z.strictObject({
-    name: key(name, 'name of the feature'),
+    name: featureName,
     kind: z.literal('id').describe('one row per value seen in training'),
-    column: key(column, 'where it is read'),
+    column: featureColumn,
     min_count: minCount,
     nulls,
   }),
   z.strictObject({
-    name: key(name, 'name of the feature'),
+    name: featureName,
     kind: z.literal('hashed').describe('md5 of the value into a fixed number of rows; nothing to fit'),
-    column: key(column, 'where it is read'),
-    buckets: key(z.int().min(2), 'rows'),
+    column: featureColumn,
+    buckets: key(z.int().min(2), 'embedding rows of the feature', 10_000),
     nulls,
   }),
   z.strictObject({
-    name: key(name, 'name of the feature'),
+    name: featureName,
     kind: z.literal('bucketised').describe('a number cut at boundaries'),
-    column: key(column, 'where it is read'),
+    column: featureColumn,
     boundaries: key(
       z.array(z.number()).min(1),
       'ascending; value < boundary falls into the bucket before it',
+      [10, 30, 60],
     ),
     nulls,
   }),
   z.strictObject({
-    name: key(name, 'name of the feature'),
+    name: featureName,
     kind: z
       .literal('numeric')
       .describe('a number, standardised on training exposures, entering the towers as it is'),
-    column: key(column, 'where it is read'),
+    column: featureColumn,
     transform: key(z.enum(['none', 'log1p']).default('none'), 'applied before standardising'),
     nulls: key(
       z.enum(['mean', 'error']).default('mean'),
@@ -252,17 +267,20 @@ const feature = z.discriminatedUnion('kind', [
     ),
   }),
   z.strictObject({
-    name: key(name, 'name of the feature'),
+    name: featureName,
     kind: z.literal('multi_valued').describe('a list of values; their rows are averaged'),
-    column: key(column, 'where it is read'),
+    column: featureColumn,
     max_values: key(z.int().min(1).max(64).default(8), 'values kept, in the order of the list'),
     min_count: minCount,
     nulls,
   }),
   z.strictObject({
-    name: key(name, 'name of the feature'),
+    name: featureName,
     kind: z.literal('cross').describe('a combination of columns as one value'),
-    columns: key(z.array(column).min(2).max(4), 'the columns combined, all of the same table'),
+    columns: key(z.array(column).min(2).max(4), 'the columns combined, all of the same table', [
+      'items.category',
+      'items.author_id',
+    ]),
     min_count: minCount,
     nulls,
   }),
@@ -278,8 +296,12 @@ const features = z.strictObject({
     count.default(2),
     'values seen less often on training exposures share the out-of-vocabulary row',
   ),
-  user: key(z.array(feature).min(1), 'user features, columns of users or requests'),
-  item: key(z.array(feature).min(1), 'item features, columns of items'),
+  user: key(z.array(feature).min(1), 'user features, columns of users or requests', [
+    { name: 'user_id', kind: 'id', column: 'requests.user_id' },
+  ]),
+  item: key(z.array(feature).min(1), 'item features, columns of items', [
+    { name: 'item_id', kind: 'id', column: 'items.item_id' },
+  ]),
   context: key(z.array(feature).default([]), 'context of the request; enters on the user side'),
   sequence: key(
     z.array(name).default([]),
@@ -291,14 +313,14 @@ const features = z.strictObject({
 
 const optimizer = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('adam'),
+    kind: usualKind('adam').describe('Adam'),
     learning_rate: key(z.number().positive().default(1e-3), 'step size'),
     beta1: key(z.number().min(0).lt(1).default(0.9), 'decay of the first moment'),
     beta2: key(z.number().min(0).lt(1).default(0.999), 'decay of the second moment'),
     epsilon: key(z.number().positive().default(1e-8), 'added to the root of the second moment'),
   }),
   z.strictObject({
-    kind: z.literal('adamw'),
+    kind: z.literal('adamw').describe('Adam with decoupled weight decay'),
     learning_rate: key(z.number().positive().default(1e-3), 'step size'),
     beta1: key(z.number().min(0).lt(1).default(0.9), 'decay of the first moment'),
     beta2: key(z.number().min(0).lt(1).default(0.999), 'decay of the second moment'),
@@ -306,13 +328,13 @@ const optimizer = z.discriminatedUnion('kind', [
     weight_decay: key(weight.default(1e-2), 'decoupled decay; embeddings decay only when they are touched'),
   }),
   z.strictObject({
-    kind: z.literal('adagrad'),
+    kind: z.literal('adagrad').describe('steps shrink with the sum of squared gradients'),
     learning_rate: key(z.number().positive().default(1e-2), 'step size'),
     initial_accumulator: key(weight.default(0.1), 'first value of the sum of squares'),
     epsilon: key(z.number().positive().default(1e-10), 'added to the root of the sum of squares'),
   }),
   z.strictObject({
-    kind: z.literal('sgd'),
+    kind: z.literal('sgd').describe('plain gradient steps, with momentum if wished'),
     learning_rate: key(z.number().positive().default(1e-2), 'step size'),
     momentum: key(z.number().min(0).lt(1).default(0), 'share of the last update that is kept'),
   }),
@@ -320,16 +342,16 @@ const optimizer = z.discriminatedUnion('kind', [
 
 const schedule = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('constant'),
+    kind: usualKind('constant').describe('always the same, after the warm-up'),
     warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
   }),
   z.strictObject({
-    kind: z.literal('linear'),
+    kind: z.literal('linear').describe('falls in a line over the budget'),
     warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
     final_share: key(share.default(0), 'share of the learning rate left at the end of the budget'),
   }),
   z.strictObject({
-    kind: z.literal('cosine'),
+    kind: z.literal('cosine').describe('falls along half a cosine over the budget'),
     warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
     final_share: key(share.default(0), 'share of the learning rate left at the end of the budget'),
   }),
@@ -338,11 +360,8 @@ const schedule = z.discriminatedUnion('kind', [
 const training = z.strictObject({
   rows_per_step: key(count.default(1024), 'candidates of set A in a step; requests = rows / longest request'),
   b_rows_per_step: key(count.default(1024), 'candidates of sets B and C in a step, where they are used'),
-  optimizer: key(
-    optimizer.prefault({ kind: 'adam' }),
-    'moves dense weights and the touched embedding rows alike',
-  ),
-  schedule: key(schedule.prefault({ kind: 'constant' }), 'learning rate over the steps of the budget'),
+  optimizer: key(optimizer.prefault({}), 'moves dense weights and the touched embedding rows alike'),
+  schedule: key(schedule.prefault({}), 'learning rate over the steps of the budget'),
   clip_norm: key(weight.default(0), 'largest norm of the whole gradient; 0 = no clipping'),
   checkpoint_every_seconds: key(z.number().positive().default(30), 'time between checkpoints'),
 });
@@ -350,7 +369,7 @@ const training = z.strictObject({
 const budget = (epochs: number, patience: number) => ({
   epochs: key(z.number().positive().default(epochs), 'passes over the training requests at most'),
   patience: key(
-    z.int().min(0).default(patience),
+    z.int().min(1).default(patience),
     'epochs without a better validation AUC on set A before training stops; the best epoch is kept',
   ),
 });
@@ -436,7 +455,7 @@ const teacher = z.strictObject({
 });
 
 const tarq = z.strictObject({
-  kind: z.literal('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
+  kind: usualKind('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
   ...attention,
   sequence: key(
     z.enum(['mean_pool', 'attention']).default('mean_pool'),
@@ -457,10 +476,7 @@ const tarq = z.strictObject({
 });
 
 const distill = z.strictObject({
-  student: key(
-    z.discriminatedUnion('kind', [tarq]).prefault({ kind: 'tarq' }),
-    'the pre-ranker that is distilled',
-  ),
+  student: key(z.discriminatedUnion('kind', [tarq]).prefault({}), 'the pre-ranker that is distilled'),
   rivals: key(
     z
       .array(z.enum(['two_tower_cosine', 'two_tower_cosine_recency', 'match_count']))
@@ -488,6 +504,10 @@ const distill = z.strictObject({
         alignment_attached: key(
           z.boolean().default(false),
           "gradient to raw codes and encoder as in the authors' code; measured: it collapses the codebooks",
+        ),
+        alignment_sharpness: key(
+          weight.default(8),
+          'distances are scaled to this mean before the softmax, so that the loss lives at any scale of embeddings; 0 = as the paper',
         ),
         alignment_requests: key(count.default(128), 'requests of a step that the alignment is computed on'),
         reconstruction: key(weight.default(1), "half squared distance of student's and teacher's vector"),
@@ -523,9 +543,13 @@ export const configSchema = z.strictObject({
   device: key(z.enum(['auto', 'cpu']).default('auto'), 'where training steps run'),
   threads: key(z.int().min(0).default(0), 'processor threads; 0 = all'),
   memory_limit: key(bytes.default('2GB'), 'memory of the SQL engine; it spills to disk beyond'),
-  logs: key(logs, 'where the logs come from'),
+  logs: key(logs, 'where the logs come from', { kind: 'simulate' }),
   samples: key(samples.prefault({}), 'sets A and B, sequences, split'),
-  features: key(features, 'what the models see'),
+  features: key(features, 'what the models see', {
+    user: [{ name: 'user_id', kind: 'id', column: 'requests.user_id' }],
+    item: [{ name: 'item_id', kind: 'id', column: 'items.item_id' }],
+    sequence: ['item_id'],
+  }),
   training: key(training.prefault({}), 'shared by all training stages'),
   towers: key(towers.prefault({}), 'the two towers of every pre-ranker'),
   codebook: key(codebook.prefault({}), 'item codes'),

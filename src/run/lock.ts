@@ -9,19 +9,36 @@ import lockfile from 'proper-lockfile';
 import { CascadeError } from '../errors.js';
 import { diskProblem } from './files.js';
 
-/** Longest time that one synchronous piece of work may keep the lock from being refreshed. */
-const staleMs = 120_000;
+/** A lock that was not refreshed for so long is free for others, whoever holds it. */
+const usualStaleMs = 120_000;
 
 /** Takes the run's lock; the returned function gives it back. */
-export async function lockRun(folder: string): Promise<() => Promise<void>> {
+export async function lockRun(folder: string, staleMs = usualStaleMs): Promise<() => Promise<void>> {
   const lockFolder = join(folder, '.lock');
   const holderFile = join(folder, '.lock-holder');
-  const holder = await readFile(holderFile, 'utf8').catch(() => null);
-  if (holder && isDead(holder)) await rm(lockFolder, { recursive: true, force: true });
+  const self = `${process.pid} ${hostname()}`;
+  const readHolder = () => readFile(holderFile, 'utf8').catch(() => null);
   let release: () => Promise<void>;
+
+  const take = async () => {
+    release = await lockfile.lock(folder, {
+      lockfilePath: lockFolder,
+      stale: staleMs,
+      realpath: false,
+      onCompromised: (cause) => void retake(cause),
+    });
+  };
+  /** A machine that slept could not refresh the lock: it is still ours unless somebody has taken it since. */
+  const retake = async (cause: Error) => {
+    if ((await readHolder()) === self) await take();
+    else throw new Error(`the lock of ${folder} was taken by another process meanwhile`, { cause });
+  };
+
+  const holder = await readHolder();
+  if (holder && isDead(holder)) await rm(lockFolder, { recursive: true, force: true });
   try {
-    release = await lockfile.lock(folder, { lockfilePath: lockFolder, stale: staleMs, realpath: false });
-    await writeFile(holderFile, `${process.pid} ${hostname()}`);
+    await take();
+    await writeFile(holderFile, self);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ELOCKED') throw diskProblem(folder, cause);
     const [pid, host] = (holder ?? 'unknown unknown').split(' ');

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join, relative } from 'node:path';
 import type { Config } from '../config/config.js';
-import { Duckdb } from '../data/duckdb.js';
+import type { Duckdb } from '../data/duckdb.js';
 import { CascadeError, internal } from '../errors.js';
 import { sameTrace, sha256, traceOf, writeWhole } from './files.js';
 import type { FileRecord, Manifest, StageName } from './manifest.js';
@@ -105,13 +105,13 @@ export class Stage {
   /** Writes one output file, whole or not at all, and records it. `write` returns the number of rows, where it has rows. */
   async write(
     file: string,
-    write: (temporary: string) => Promise<number | void>,
+    write: (temporary: string) => Promise<number> | Promise<void>,
     schemaVersion?: string,
   ): Promise<void> {
     const path = join(this.folder, file);
-    let rows: number | void = undefined;
+    let rows: number | undefined;
     await writeWhole(path, async (temporary) => {
-      rows = await write(temporary);
+      rows = (await write(temporary)) ?? undefined;
     });
     const record = await recordFile(this.runFolder, path);
     this.outputRecords.set(record.path, {
@@ -123,6 +123,7 @@ export class Stage {
 
   /** Runs `work` with an SQL engine of the config's size that is closed afterwards. */
   async withDuckdb<T>(work: (db: Duckdb) => Promise<T>): Promise<T> {
+    const { Duckdb } = await import('../data/duckdb.js'); // skipping a stage needs no engine
     const db = await Duckdb.open({
       threads: this.threads,
       memoryLimit: this.config.memoryLimit,
@@ -150,7 +151,7 @@ export class Stage {
 }
 
 /** Compares a file with its record by its full hash. */
-export async function verify(record: FileRecord, path: string): Promise<void> {
+async function verify(record: FileRecord, path: string): Promise<void> {
   const [stage] = record.path.split('/');
   if (!(await traceOf(path))) {
     throw new CascadeError({

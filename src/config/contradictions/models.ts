@@ -1,0 +1,105 @@
+/** Models, losses and metrics that the other settings leave without what they need. */
+import { pathText, type Path } from '../path.js';
+import type { Check, Contradiction } from './contradiction.js';
+
+/** Each head gets an equal part of the width. */
+const headsDivideWidth: Check = ({ teacher, distill }) => {
+  const models = [
+    { path: ['teacher'], heads: teacher.heads, width: teacher.width },
+    { path: ['distill', 'student'], heads: distill.student.heads, width: distill.student.width },
+  ];
+  return models
+    .filter(({ heads, width }) => width % heads !== 0)
+    .map(({ path, heads, width }): Contradiction => ({
+      paths: [
+        [...path, 'heads'],
+        [...path, 'width'],
+      ],
+      what: `\`${pathText([...path, 'width'])}\` is ${width}, which ${heads} heads do not divide.`,
+      mend: `Use ${divisors(width).join(', ')} heads, or a width that is a multiple of ${heads}.`,
+    }));
+};
+
+const divisors = (n: number) =>
+  Array.from({ length: Math.min(n, 16) }, (_, i) => i + 1).filter((divisor) => n % divisor === 0);
+
+/** Attention, alignment and the cosine rivals look at behaviours. */
+const sequenceIsThere: Check = ({ features, distill }) => {
+  if (features.sequence.length > 0) return [];
+  const needing: Path[] = [
+    ['teacher'],
+    ['distill', 'student'],
+    ...(distill.rivals.length > 0 ? [['distill', 'rivals']] : []),
+    ...(['alignment', 'reconstruction'] as const)
+      .filter((loss) => distill.losses[loss] > 0)
+      .map((loss) => ['distill', 'losses', loss]),
+  ];
+  return [
+    {
+      paths: [['features', 'sequence']],
+      what: `\`features.sequence\` is empty, so that models see no behaviours; ${needing.map((path) => `\`${pathText(path)}\``).join(', ')} cannot work without them.`,
+      mend: 'Name the item features that describe a behaviour, for example `sequence: [item_id]`.',
+    },
+  ];
+};
+
+/** Something must move the student's scores. */
+const studentHasALoss: Check = ({ distill: { losses } }) => {
+  const keys = ['click_a', 'click_b', 'tutor'] as const;
+  if (keys.some((key) => losses[key] > 0)) return [];
+  return [
+    {
+      paths: [['distill', 'losses', 'click_a'], ...keys.slice(1).map((key) => ['distill', 'losses', key])],
+      what: '`distill.losses.click_a`, `click_b` and `tutor` are all 0: nothing teaches the student to score.',
+      mend: 'Give at least one of them a weight above 0; `click_a: 1` is the default.',
+    },
+  ];
+};
+
+/** Recall against the teacher's picks tells nothing when they are the whole list. */
+const picksAreFewer: Check = ({ eval: { teacher_top: top }, samples: { b } }) => {
+  if (top < b.max_candidates) return [];
+  return [
+    {
+      paths: [
+        ['eval', 'teacher_top'],
+        ['samples', 'b', 'max_candidates'],
+      ],
+      what: `\`eval.teacher_top\` is ${top}, but a list of set B holds at most ${b.max_candidates} logged candidates (\`samples.b.max_candidates\`): every candidate would be a pick.`,
+      mend: `Lower \`eval.teacher_top\` below ${b.max_candidates}, or raise \`samples.b.max_candidates\`.`,
+    },
+  ];
+};
+
+/** A list that names a thing twice means it once, or something else. */
+const listsNameOnce: Check = ({ samples, features, distill, eval: { cutoffs, slices } }) => {
+  const lists: readonly { path: Path; values: readonly (string | number)[] }[] = [
+    { path: ['samples', 'sequence', 'events'], values: samples.sequence.events },
+    { path: ['features', 'sequence'], values: features.sequence },
+    { path: ['distill', 'rivals'], values: distill.rivals },
+    { path: ['eval', 'cutoffs'], values: cutoffs },
+    { path: ['eval', 'slices'], values: slices },
+  ];
+  return lists.flatMap(({ path, values }): Contradiction[] => {
+    const again = values.findIndex((value, i) => values.indexOf(value) !== i);
+    if (again === -1) return [];
+    return [
+      {
+        paths: [
+          [...path, again],
+          [...path, values.indexOf(values[again]!)],
+        ],
+        what: `\`${pathText(path)}\` names ${values[again]} twice.`,
+        mend: 'Name it once.',
+      },
+    ];
+  });
+};
+
+export const modelChecks: readonly Check[] = [
+  headsDivideWidth,
+  sequenceIsThere,
+  studentHasALoss,
+  picksAreFewer,
+  listsNameOnce,
+];

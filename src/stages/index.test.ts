@@ -1,0 +1,79 @@
+import { isDeepStrictEqual } from 'node:util';
+import { expect, test } from 'vitest';
+import { load, smallPipeline } from '../../test/support/pipeline.js';
+import { snakeKeys } from '../config/config.js';
+import { initText } from '../config/document.js';
+import { starterKinds } from '../config/starters.js';
+import { stageNames } from '../run/manifest.js';
+import { stages } from './index.js';
+
+const names = stages.map(({ name }) => name);
+
+test('the stages stand in their order, each reading earlier ones only', () => {
+  expect(names).toEqual([...stageNames]);
+  stages.forEach(({ reads }, i) => {
+    expect(names.slice(0, i)).toEqual(expect.arrayContaining([...reads]));
+  });
+});
+
+/** The stages whose settings an override changes. */
+function affected(override: string): string[] {
+  const [before, after] = [load(smallPipeline), load(smallPipeline, override)];
+  return stages
+    .filter((stage) => !isDeepStrictEqual(stage.settings(before.config), stage.settings(after.config)))
+    .map(({ name }) => name);
+}
+
+test.each([
+  ['threads=3', []],
+  ['memory_limit=1GB', []],
+  ['run=elsewhere', []],
+  ['training.checkpoint_every_seconds=5', []],
+  ['logs.users=99', ['logs']],
+  ['samples.b.weight_cap=5', ['samples']],
+  ['features.min_count=3', ['samples']],
+  ['features.width=8', ['codebook', 'teacher', 'distill']],
+  ['features.init_scale=0.2', ['codebook', 'teacher', 'distill']],
+  ['training.optimizer.learning_rate=0.1', ['codebook', 'teacher', 'distill']],
+  ['towers.width=8', ['codebook', 'teacher', 'distill']],
+  ['device=cpu', ['codebook', 'teacher', 'distill', 'eval']],
+  ['codebook.levels=2', ['codebook', 'distill']],
+  ['teacher.epochs=9', ['teacher']],
+  ['teacher.recency=true', ['teacher', 'distill']],
+  ['distill.epochs=9', ['distill']],
+  ['distill.student.sequence=attention', ['codebook', 'distill']],
+  ['eval.teacher_top=3', ['eval']],
+])('%s concerns %j', (override, expected) => {
+  expect(affected(override)).toEqual(expected);
+});
+
+test('where the raw files lie does not matter to the logs, only what they hold', () => {
+  const [here, there] = ['here', 'there'].map((source) => {
+    const { config } = load(smallPipeline.replace('{kind: simulate}', `{kind: kuairand, source: ${source}}`));
+    return stages[0]!.settings(config);
+  });
+  expect(here).toEqual(there);
+});
+
+/** Settings that change no output. */
+const harmless = [
+  'seed',
+  'run',
+  'threads',
+  'memory_limit',
+  'logs.source',
+  'training.checkpoint_every_seconds',
+];
+
+test.each(starterKinds)('every other setting of a pipeline on %s concerns some stage', (kind) => {
+  const { yaml, config } = load(initText(kind));
+  const concerned = new Set(stages.flatMap((stage) => [...leaves(snakeKeys(stage.settings(config)))]));
+  const forgotten = [...leaves(yaml)].filter((path) => !concerned.has(path) && !harmless.includes(path));
+  expect(forgotten).toEqual([]);
+});
+
+function* leaves(value: unknown, path = ''): Generator<string> {
+  if (value === null || typeof value !== 'object' || Array.isArray(value) || Object.keys(value).length === 0)
+    yield path;
+  else for (const [key, child] of Object.entries(value)) yield* leaves(child, path ? `${path}.${key}` : key);
+}

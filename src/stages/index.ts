@@ -1,0 +1,87 @@
+/**
+ * The stages of a pipeline in their order: what each reads and which settings its outputs depend on. The code of a stage is loaded
+ * when it runs. A setting that no stage names here changes no output: threads, memory, time between checkpoints.
+ */
+import type { Config } from '../config/config.js';
+import type { StageDefinition } from '../run/stage.js';
+
+const logs: StageDefinition = {
+  name: 'logs',
+  version: 1,
+  reads: [],
+  // Not where the raw files lie: their content is hashed.
+  settings: ({ logs }) => ({ logs: 'source' in logs ? without(logs, 'source') : logs }),
+  sources: async ({ logs }) => (await import('../logs/sources.js')).rawFiles(logs),
+  work: async (stage, config) => (await import('./logs.js')).writeLogs(stage, config),
+};
+
+const samples: StageDefinition = {
+  name: 'samples',
+  version: 1,
+  reads: ['logs'],
+  // Embeddings belong to the models.
+  settings: ({ samples, features }) => ({ samples, features: without(features, 'initScale', 'width') }),
+  work: async (stage, config) => (await import('./samples.js')).buildSamples(stage, config),
+};
+
+const codebook: StageDefinition = {
+  name: 'codebook',
+  version: 1,
+  reads: ['samples'],
+  settings: (config) => ({
+    ...training(config),
+    codebook: config.codebook,
+    distill: { student: config.distill.student }, // the warm-up trains the student's own towers
+  }),
+  work: async (stage, config) => (await import('./codebook.js')).trainCodebook(stage, config),
+};
+
+const teacher: StageDefinition = {
+  name: 'teacher',
+  version: 1,
+  reads: ['samples'],
+  settings: (config) => ({ ...training(config), teacher: config.teacher }),
+  work: async (stage, config) => (await import('./teacher.js')).trainTeacher(stage, config),
+};
+
+const distill: StageDefinition = {
+  name: 'distill',
+  version: 1,
+  reads: ['samples', 'codebook', 'teacher'],
+  settings: (config) => ({
+    ...training(config),
+    codebook: config.codebook,
+    teacher: without(config.teacher, 'epochs', 'patience', 'bEpochs', 'gate'),
+    distill: config.distill,
+  }),
+  work: async (stage, config) => (await import('./distill.js')).distill(stage, config),
+};
+
+const evaluation: StageDefinition = {
+  name: 'eval',
+  version: 1,
+  reads: ['logs', 'samples', 'codebook', 'teacher', 'distill'],
+  settings: ({ device, eval: evaluation, distill: { student } }) => ({
+    device,
+    eval: evaluation,
+    distill: { student: { kind: student.kind } },
+  }),
+  work: async (stage, config) => (await import('./evaluate.js')).evaluate(stage, config),
+};
+
+export const stages: readonly StageDefinition[] = [logs, samples, codebook, teacher, distill, evaluation];
+
+/** The settings that every trained weight depends on. */
+function training({ device, features: { initScale, width }, towers, training }: Config) {
+  return {
+    device,
+    features: { initScale, width },
+    training: without(training, 'checkpointEverySeconds'),
+    towers,
+  };
+}
+
+function without<T extends object, K extends keyof T & string>(settings: T, ...keys: K[]): Omit<T, K> {
+  const kept = Object.entries(settings).filter(([key]) => !keys.some((other) => other === key));
+  return Object.fromEntries(kept) as Omit<T, K>; // what the type says is what the filter does
+}
