@@ -66,10 +66,14 @@ export function allocate(type: ScalarType, length: number): Values {
 }
 
 /** What one cell may hold when rows are given as objects: a list for list types, null for a null. */
-export type Cell = number | bigint | boolean | string | null | readonly (number | bigint | boolean | string | null)[];
+export type Cell =
+  number | bigint | boolean | string | null | readonly (number | bigint | boolean | string | null)[];
 
 /** Columns from rows given as objects; a missing key is a null. For small tables and for building up a shard row by row. */
-export function columnsOf(schema: Schema, rows: readonly Readonly<Record<string, Cell | undefined>>[]): Batch {
+export function columnsOf(
+  schema: Schema,
+  rows: readonly Readonly<Record<string, Cell | undefined>>[],
+): Batch {
   const columns: Record<string, Column> = {};
   for (const [name, type] of Object.entries(schema)) {
     const cells = rows.map((row) => row[name] ?? null);

@@ -6,7 +6,14 @@ import { rm } from 'node:fs/promises';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBDataChunk } from '@duckdb/node-api';
 import bindings, { type Vector } from '@duckdb/node-bindings';
 import { CascadeError } from '../errors.js';
-import { allocate, type Batch, type Column, type ScalarColumn, type ScalarType, type Values } from './columns.js';
+import {
+  allocate,
+  type Batch,
+  type Column,
+  type ScalarColumn,
+  type ScalarType,
+  type Values,
+} from './columns.js';
 
 export interface DuckdbOptions {
   /** Processor threads; results do not depend on it as long as every query has a total order. */
@@ -33,9 +40,20 @@ export class Duckdb {
       autoload_known_extensions: 'false',
       preserve_insertion_order: 'true',
     });
-    const connection = await instance.connect();
-    await connection.run(`SET TimeZone = 'UTC'`);
-    return new Duckdb(instance, connection, options);
+    return new Duckdb(instance, await connect(instance), options);
+  }
+
+  /**
+   * Gives `work` a second connection to the same engine, for statements while a stream of this one is being read. It does not see
+   * this one's temporary tables and views.
+   */
+  async alongside<T>(work: (db: Duckdb) => Promise<T>): Promise<T> {
+    const connection = await connect(this.instance);
+    try {
+      return await work(new Duckdb(this.instance, connection, this.options));
+    } finally {
+      connection.closeSync();
+    }
   }
 
   /** Runs one or more statements for their effect. */
@@ -92,19 +110,33 @@ export class Duckdb {
       const message = cause instanceof Error ? cause.message : String(cause);
       if (/No space left|could not write|Could not write/i.test(message)) {
         throw new CascadeError(
-          { code: 'disk.full', what: `The disk is full: ${firstLine(message)}`, mend: 'Free some space, then run the same command again: it goes on from the last checkpoint.' },
+          {
+            code: 'disk.full',
+            what: `The disk is full: ${firstLine(message)}`,
+            mend: 'Free some space, then run the same command again: it goes on from the last checkpoint.',
+          },
           { cause },
         );
       }
       if (/Out of Memory/i.test(message)) {
         throw new CascadeError(
-          { code: 'data.memory', what: `The SQL engine ran out of its ${this.options.memoryLimit}: ${firstLine(message)}`, mend: 'Raise `memory_limit` in the config.' },
+          {
+            code: 'data.memory',
+            what: `The SQL engine ran out of its ${this.options.memoryLimit}: ${firstLine(message)}`,
+            mend: 'Raise `memory_limit` in the config.',
+          },
           { cause },
         );
       }
       throw cause;
     }
   }
+}
+
+async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
+  const connection = await instance.connect();
+  await connection.run(`SET TimeZone = 'UTC'`);
+  return connection;
 }
 
 const firstLine = (text: string) => text.split('\n')[0] ?? text;
@@ -143,7 +175,9 @@ function readChunk(chunk: DuckDBDataChunk, names: readonly string[]): Batch {
   names.forEach((name, i) => {
     const vector = bindings.data_chunk_get_vector(chunk.chunk, i);
     const type = chunk.getColumnVector(i).type.toString();
-    columns[name] = type.endsWith('[]') ? readList(vector, rows, type) : readScalars(vector, rows, scalarType(type));
+    columns[name] = type.endsWith('[]')
+      ? readList(vector, rows, type)
+      : readScalars(vector, rows, scalarType(type));
   });
   return { rows, columns };
 }
@@ -164,7 +198,8 @@ function readList(vector: Vector, rows: number, type: string): Column {
     if (length > 0 && Number(entries[2 * i]) !== offsets[i]) inOrder = false;
     offsets[i + 1] = offsets[i]! + length;
   }
-  if (inOrder && source.values.length === offsets[rows]) return { offsets, child: source, ...(nulls && { nulls }) };
+  if (inOrder && source.values.length === offsets[rows])
+    return { offsets, child: source, ...(nulls && { nulls }) };
   const order = new Int32Array(offsets[rows]!);
   for (let i = 0; i < rows; i++) {
     const start = Number(entries[2 * i]);
@@ -176,7 +211,8 @@ function readList(vector: Vector, rows: number, type: string): Column {
 function readScalars(vector: Vector, rows: number, type: ScalarType): ScalarColumn {
   const nulls = readNulls(vector, rows);
   const values = type === 'VARCHAR' ? readStrings(vector, rows, nulls) : readNumbers(vector, rows, type);
-  if (nulls && !Array.isArray(values)) for (let i = 0; i < rows; i++) if (nulls[i]) values[i] = zeroOf(values) as never;
+  if (nulls && !Array.isArray(values))
+    for (let i = 0; i < rows; i++) if (nulls[i]) values[i] = zeroOf(values);
   return nulls ? { values, nulls } : { values };
 }
 
@@ -199,7 +235,9 @@ function readStrings(vector: Vector, rows: number, nulls: Uint8Array | undefined
     if (nulls?.[i]) continue;
     const length = view.getUint32(i * 16, true);
     const data =
-      length <= 12 ? bytes.subarray(i * 16 + 4, i * 16 + 4 + length) : bindings.get_data_from_pointer(bytes.buffer, i * 16 + 8, length);
+      length <= 12
+        ? bytes.subarray(i * 16 + 4, i * 16 + 4 + length)
+        : bindings.get_data_from_pointer(bytes.buffer, i * 16 + 8, length);
     out[i] = decoder.decode(data);
   }
   return out;
@@ -227,7 +265,9 @@ function takeScalars(column: ScalarColumn, order: Int32Array): ScalarColumn {
   const taken = Array.isArray(values)
     ? Array.from(order, (i) => values[i]!)
     : (() => {
-        const out = new (values.constructor as new (length: number) => Exclude<Values, string[]>)(order.length);
+        const out = new (values.constructor as new (length: number) => Exclude<Values, string[]>)(
+          order.length,
+        );
         for (let i = 0; i < order.length; i++) out[i] = values[order[i]!] as never;
         return out;
       })();
@@ -237,7 +277,8 @@ function takeScalars(column: ScalarColumn, order: Int32Array): ScalarColumn {
 function concatBatches(parts: readonly Batch[]): Batch {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   const columns: Record<string, Column> = {};
-  for (const name of Object.keys(parts[0]!.columns)) columns[name] = concatColumns(parts.map((p) => p.columns[name]!));
+  for (const name of Object.keys(parts[0]!.columns))
+    columns[name] = concatColumns(parts.map((p) => p.columns[name]!));
   return { rows, columns };
 }
 
@@ -259,7 +300,8 @@ function concatColumns(parts: readonly Column[]): Column {
 function concatScalars(parts: readonly ScalarColumn[]): ScalarColumn {
   const nulls = concatNulls(parts, (part) => part.values.length);
   const first = parts[0]!.values;
-  if (Array.isArray(first)) return { values: parts.flatMap((part) => part.values as string[]), ...(nulls && { nulls }) };
+  if (Array.isArray(first))
+    return { values: parts.flatMap((part) => part.values as string[]), ...(nulls && { nulls }) };
   const length = parts.reduce((sum, part) => sum + part.values.length, 0);
   const values = new (first.constructor as new (length: number) => Exclude<Values, string[]>)(length);
   let at = 0;

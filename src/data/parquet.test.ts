@@ -22,9 +22,42 @@ const schema = {
 } satisfies Schema;
 
 const rows = [
-  { id: 9007199254740993n, flag: true, small: -3, score: 0.25, text: 'plain', at: 1650812741436n, ids: [1n, 9007199254740995n], labels: [0, 1], scores: [0.5, null], words: ['a', 'a text longer than twelve bytes'] },
-  { id: 2n, flag: false, small: 4, score: Number.NaN, text: 'ünïcødé text longer than twelve', at: 0n, ids: [], labels: [], scores: [], words: [] },
-  { id: 3n, flag: null, small: null, score: null, text: null, at: null, ids: null, labels: [1], scores: [1e-30], words: [null] },
+  {
+    id: 9007199254740993n,
+    flag: true,
+    small: -3,
+    score: 0.25,
+    text: 'plain',
+    at: 1650812741436n,
+    ids: [1n, 9007199254740995n],
+    labels: [0, 1],
+    scores: [0.5, null],
+    words: ['a', 'a text longer than twelve bytes'],
+  },
+  {
+    id: 2n,
+    flag: false,
+    small: 4,
+    score: Number.NaN,
+    text: 'ünïcødé text longer than twelve',
+    at: 0n,
+    ids: [],
+    labels: [],
+    scores: [],
+    words: [],
+  },
+  {
+    id: 3n,
+    flag: null,
+    small: null,
+    score: null,
+    text: null,
+    at: null,
+    ids: null,
+    labels: [1],
+    scores: [1e-30],
+    words: [null],
+  },
 ];
 
 describe('Parquet through DuckDB', () => {
@@ -43,7 +76,9 @@ describe('Parquet through DuckDB', () => {
     const path = join(folder, 'all.parquet');
     await writeBatches(db, schema, [columnsOf(schema, rows)], path, { schema_version: '1' });
     const expected = columnsOf(schema, rows);
-    const { columns } = await db.batch(`SELECT * REPLACE (CAST("at" AS TIMESTAMP_MS) AS "at") FROM ${parquetSource(path)}`);
+    const { columns } = await db.batch(
+      `SELECT * REPLACE (CAST("at" AS TIMESTAMP_MS) AS "at") FROM ${parquetSource(path)}`,
+    );
     expect(columns).toEqual(expected.columns);
   });
 
@@ -51,14 +86,17 @@ describe('Parquet through DuckDB', () => {
     const path = join(folder, 'independent.parquet');
     await writeBatches(db, schema, [columnsOf(schema, rows)], path);
     const read = await parquetReadObjects({ file: await asyncBufferFromFile(path), compressors });
-    expect(read.map((row) => row.id)).toEqual([9007199254740993n, 2n, 3n]);
-    expect(read.map((row) => row.ids ?? null)).toEqual([[1n, 9007199254740995n], [], null]);
+    expect(read.map((row): unknown => row.id)).toEqual([9007199254740993n, 2n, 3n]);
+    expect(read.map((row): unknown => row.ids ?? null)).toEqual([[1n, 9007199254740995n], [], null]);
     expect(read[0]!.at).toEqual(new Date(1650812741436));
     expect(read[1]!.score).toBeNaN();
   });
 
   it('survives chunk borders: 5,000 rows of lists over several chunks', async () => {
-    const many = Array.from({ length: 5000 }, (_, i) => ({ id: BigInt(i), ids: Array.from({ length: i % 7 }, (_, j) => BigInt(i * 10 + j)) }));
+    const many = Array.from({ length: 5000 }, (_, i) => ({
+      id: BigInt(i),
+      ids: Array.from({ length: i % 7 }, (_, j) => BigInt(i * 10 + j)),
+    }));
     const path = join(folder, 'many.parquet');
     const listSchema = { id: 'BIGINT', ids: 'BIGINT[]' } as const;
     expect(await writeBatches(db, listSchema, [columnsOf(listSchema, many)], path)).toBe(5000);
@@ -79,11 +117,17 @@ describe('Parquet through DuckDB', () => {
     const path = join(folder, 'cut.parquet');
     await writeQuery(db, 'SELECT range AS id FROM range(1000)', path);
     await truncate(path, 300);
-    await expect(parquetColumns(db, path)).rejects.toMatchObject({ problems: [{ code: 'data.damaged_file', where: path }] });
+    await expect(parquetColumns(db, path)).rejects.toMatchObject({
+      problems: [{ code: 'data.damaged_file', where: path }],
+    });
   });
 
   it('says that a file is missing', async () => {
-    await expect(parquetColumns(db, join(folder, 'none.parquet'))).rejects.toMatchObject({ problems: [{ code: 'data.missing_file' }] });
-    await expect(parquetColumns(db, join(folder, 'none*.parquet'))).rejects.toMatchObject({ problems: [{ code: 'data.missing_file' }] });
+    await expect(parquetColumns(db, join(folder, 'none.parquet'))).rejects.toMatchObject({
+      problems: [{ code: 'data.missing_file' }],
+    });
+    await expect(parquetColumns(db, join(folder, 'none*.parquet'))).rejects.toMatchObject({
+      problems: [{ code: 'data.missing_file' }],
+    });
   });
 });

@@ -9,7 +9,16 @@ import bindings, { type Vector } from '@duckdb/node-bindings';
 import { existsSync, statSync } from 'node:fs';
 import * as types from '@duckdb/node-api';
 import { CascadeError } from '../errors.js';
-import { elementType, isList, type Batch, type ColumnType, type ListColumn, type ScalarColumn, type ScalarType, type Schema } from './columns.js';
+import {
+  elementType,
+  isList,
+  type Batch,
+  type ColumnType,
+  type ListColumn,
+  type ScalarColumn,
+  type ScalarType,
+  type Schema,
+} from './columns.js';
 import { Duckdb, sqlText } from './duckdb.js';
 
 /** Rows of a row group: scalar tables; tables with lists get the smaller one. */
@@ -19,7 +28,12 @@ const rowGroupRows = { scalars: 122_880, lists: 10_240 };
 export type Metadata = Readonly<Record<string, string>>;
 
 /** Writes the rows of a query to `path`. The query must have a total ORDER BY for the bytes to be reproducible. */
-export async function writeQuery(db: Duckdb, query: string, path: string, metadata: Metadata = {}): Promise<void> {
+export async function writeQuery(
+  db: Duckdb,
+  query: string,
+  path: string,
+  metadata: Metadata = {},
+): Promise<void> {
   await copyTo(db, `(${query})`, path, metadata, rowGroupRows.scalars);
 }
 
@@ -32,15 +46,8 @@ export async function writeBatches(
   metadata: Metadata = {},
 ): Promise<number> {
   const table = `staging_${stagingCount++}`;
-  const columns = Object.entries(schema).map(([name, type]) => `"${name}" ${type}`);
-  await db.run(`CREATE TEMPORARY TABLE ${table} (${columns.join(', ')})`);
-  const appender = await db.connection.createAppender(table);
-  let rows = 0;
-  for await (const batch of batches) {
-    for (const chunk of chunksOf(schema, batch)) appender.appendDataChunk(chunk);
-    rows += batch.rows;
-  }
-  appender.closeSync();
+  await createTable(db, table, schema);
+  const rows = await appendBatches(db, table, schema, batches);
   const anyList = Object.values(schema).some(isList);
   await copyTo(db, table, path, metadata, anyList ? rowGroupRows.lists : rowGroupRows.scalars);
   await db.run(`DROP TABLE ${table}`);
@@ -48,6 +55,29 @@ export async function writeBatches(
 }
 
 let stagingCount = 0;
+
+/** Creates an empty table, for `appendBatches` to fill. */
+export async function createTable(db: Duckdb, table: string, schema: Schema): Promise<void> {
+  const columns = Object.entries(schema).map(([name, type]) => `"${name}" ${type}`);
+  await db.run(`CREATE TEMPORARY TABLE ${table} (${columns.join(', ')})`);
+}
+
+/** Appends batches to a table in their order; returns the number of rows. Only the SQL engine holds what was appended. */
+export async function appendBatches(
+  db: Duckdb,
+  table: string,
+  schema: Schema,
+  batches: Iterable<Batch> | AsyncIterable<Batch>,
+): Promise<number> {
+  const appender = await db.connection.createAppender(table);
+  let rows = 0;
+  for await (const batch of batches) {
+    for (const chunk of chunksOf(schema, batch)) appender.appendDataChunk(chunk);
+    rows += batch.rows;
+  }
+  appender.closeSync();
+  return rows;
+}
 
 async function copyTo(db: Duckdb, source: string, path: string, metadata: Metadata, rowGroupSize: number) {
   const pairs = Object.entries(metadata).map(([key, value]) => `${key}: ${sqlText(value)}`);
@@ -69,8 +99,12 @@ export async function parquetColumns(db: Duckdb, path: string): Promise<Record<s
     throw new CascadeError({
       code: 'data.missing_file',
       where: path,
-      what: existsSync(path) ? 'This is a folder; a Parquet file or a glob was expected.' : 'There is no such file.',
-      mend: existsSync(path) ? 'Write a glob such as folder/*.parquet.' : 'Check the path; it is relative to `logs.source`.',
+      what: existsSync(path)
+        ? 'This is a folder; a Parquet file or a glob was expected.'
+        : 'There is no such file.',
+      mend: existsSync(path)
+        ? 'Write a glob such as folder/*.parquet.'
+        : 'Check the path; it is relative to `logs.source`.',
     });
   }
   const rows = await readingParquet(path, () => db.rows(`DESCRIBE SELECT * FROM ${parquetSource(path)}`));
@@ -84,7 +118,15 @@ export async function readingParquet<T>(path: string, read: () => Promise<T>): P
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     if (/No files found/.test(message)) {
-      throw new CascadeError({ code: 'data.missing_file', where: path, what: 'No file matches this path.', mend: 'Check the path; it is relative to `logs.source`.' }, { cause });
+      throw new CascadeError(
+        {
+          code: 'data.missing_file',
+          where: path,
+          what: 'No file matches this path.',
+          mend: 'Check the path; it is relative to `logs.source`.',
+        },
+        { cause },
+      );
     }
     if (/parquet|Parquet|magic bytes|TProtocol|thrift|snappy|zstd|too small/i.test(message)) {
       throw new CascadeError(
@@ -158,7 +200,7 @@ function fillScalars(vector: Vector, column: ScalarColumn, start: number, end: n
     for (let i = start; i < end; i++) bindings.vector_assign_string_element(vector, i - start, values[i]!);
   } else {
     const part = values.slice(start, end);
-    bindings.copy_data_to_vector(vector, 0, part.buffer as ArrayBuffer, 0, part.byteLength);
+    bindings.copy_data_to_vector(vector, 0, part.buffer, 0, part.byteLength);
   }
   fillNulls(vector, column.nulls, start, end);
 }

@@ -1,0 +1,333 @@
+/**
+ * Batches of fixed shape from encoded samples: [requests, candidates] with masks, behaviours newest first, distinct items and distinct
+ * embedding rows listed once with everything else pointing to them (layers/inputs.ts names the arrays).
+ *
+ * This runs once per step in JavaScript while the engine computes the step before: no objects per candidate, no maps.
+ */
+import type { TensorData } from '../engine/compile.js';
+import type { FeedBatch } from '../engine/gradients.js';
+import { internal } from '../errors.js';
+import type { EncodedData, SetName } from './encodedData.js';
+import type { FeatureGroup } from './inputLayout.js';
+import type { RequestRef } from './requestOrder.js';
+import type { ShardEntry } from './shards.js';
+
+/** A block of a batch: requests of one set in a fixed shape. */
+export interface BlockShape {
+  readonly set: SetName;
+  readonly requests: number;
+  readonly candidates: number;
+}
+
+/** The requests that fill a block; fewer than its height leave the rest masked. */
+export interface Block {
+  readonly shape: BlockShape;
+  /** What `refs` count their shards in. */
+  readonly entries: readonly ShardEntry[];
+  readonly refs: readonly RequestRef[];
+  /** The teacher's opinion of a shard's candidates; only where a loss asks for it. */
+  readonly teacher?: (entry: ShardEntry) => TeacherScores;
+}
+
+/** Set C of one shard: aligned with its candidates. */
+export interface TeacherScores {
+  readonly logit: Float32Array;
+  /** 1 = best of its request. */
+  readonly rank: Int32Array;
+}
+
+/** What models ask for beside features, sequence and labels. */
+export interface BatchNeeds {
+  /** Value counts of the sequence and value ids of the candidates (models/matchCount.ts). */
+  readonly matchCounts: boolean;
+}
+
+/** Pads value lists of a sequence. */
+const noValue = -1;
+/** Value id of a candidate whose value is out of vocabulary: equal to nothing. */
+const unknownValue = -2;
+
+export class BatchAssembler {
+  private readonly items: Distinct;
+  private readonly rows: Distinct;
+
+  constructor(
+    private readonly data: EncodedData,
+    private readonly needs: BatchNeeds,
+  ) {
+    this.items = new Distinct(data.items.count);
+    this.rows = new Distinct(data.layout.rows);
+  }
+
+  assemble(blocks: readonly Block[]): FeedBatch {
+    const arrays = new NamedArrays();
+    for (const block of blocks) this.fillBlock(block, arrays);
+    this.fillItems(arrays);
+    const rowCount = this.rows.count;
+    const rowIds = new Int32Array(paddedLength(rowCount));
+    rowIds.set(this.rows.list());
+    this.items.clear();
+    this.rows.clear();
+    return { rowIds, rowCount, tensors: arrays.tensors };
+  }
+
+  /** A batch of items alone: slots and numbers of these items in their order, which must be distinct. */
+  assembleItems(items: readonly number[]): FeedBatch {
+    for (const item of items) this.items.place(item);
+    return this.assemble([]);
+  }
+
+  private fillBlock({ shape, entries, refs, teacher }: Block, arrays: NamedArrays): void {
+    const { data } = this;
+    const { set, requests, candidates } = shape;
+    const pairs = [requests, candidates];
+    const candidate = arrays.int(`${set}/candidates`, pairs);
+    const mask = arrays.float(`${set}/candidate_mask`, pairs);
+    const label = arrays.float(`${set}/label`, pairs);
+    const weight = arrays.float(`${set}/weight`, pairs);
+    const teacherLogit = teacher && arrays.float(`${set}/teacher`, pairs);
+    const teacherRank = teacher && arrays.float(`${set}/teacher_rank`, pairs);
+    const sequence = this.sequenceArrays(shape, arrays);
+    const user = new GroupArrays(data.layout.user, `${set}/user_`, requests, arrays);
+    const context = new GroupArrays(data.layout.context, `${set}/context_`, requests, arrays);
+    const { slots, numbers } = data.transform;
+
+    refs.forEach(({ shard: at, row }, r) => {
+      const entry = entries[at]!;
+      const shard = data.shard(entry);
+      const from = shard.offsets[row]!;
+      const count = shard.offsets[row + 1]! - from;
+      if (count > candidates) {
+        internal(`a request of ${entry.file} has ${count} candidates, its block room for ${candidates}`);
+      }
+      const scores = teacher?.(entry);
+      for (let c = 0; c < count; c++) {
+        const to = r * candidates + c;
+        candidate[to] = this.items.place(shard.items[from + c]!);
+        mask[to] = 1;
+        label[to] = shard.label[from + c]!;
+        weight[to] = shard.weight[from + c]!;
+        if (teacherLogit) teacherLogit[to] = scores!.logit[from + c]!;
+        if (teacherRank) teacherRank[to] = scores!.rank[from + c]!;
+      }
+      const userIndex = shard.user[row]!;
+      this.fillSequence(sequence, r, userIndex, shard.behaviours[row]!);
+      const usersAt = userIndex * slots.users;
+      const requestAt = row * slots.requests;
+      for (const group of [user, context]) {
+        group.writeSlots(r, this.rows, data.users.slots, usersAt, shard.slots, requestAt);
+        group.writeNumbers(
+          r,
+          data.users.numbers,
+          userIndex * numbers.users,
+          shard.numbers,
+          row * numbers.requests,
+        );
+      }
+    });
+  }
+
+  private sequenceArrays({ set, requests }: BlockShape, arrays: NamedArrays) {
+    const { behaviours, shared } = this.data.layout;
+    const match = this.needs.matchCounts
+      ? {
+          values: arrays.int(`${set}/match_values`, [requests, shared.length, behaviours], noValue),
+          counts: arrays.float(`${set}/match_counts`, [requests, shared.length, behaviours]),
+        }
+      : null;
+    return {
+      items: arrays.int(`${set}/behaviours`, [requests, behaviours]),
+      mask: arrays.float(`${set}/behaviour_mask`, [requests, behaviours]),
+      match,
+    };
+  }
+
+  /** The latest behaviours of a prefix of the user's sequence, newest first. */
+  private fillSequence(
+    arrays: ReturnType<BatchAssembler['sequenceArrays']>,
+    request: number,
+    user: number,
+    prefix: number,
+  ): void {
+    const { offsets, items } = this.data.sequences;
+    const { behaviours: longest } = this.data.layout;
+    const end = offsets[user]! + prefix;
+    const length = Math.min(prefix, longest);
+    for (let age = 0; age < length; age++) {
+      const to = request * longest + age;
+      arrays.items[to] = this.items.place(items[end - 1 - age]!);
+      arrays.mask[to] = 1;
+    }
+    if (arrays.match) this.fillMatches(arrays.match, request, items.subarray(end - length, end));
+  }
+
+  /** Per field the distinct known values of the behaviours, ascending, with their counts. */
+  private fillMatches(
+    match: { values: Int32Array; counts: Float32Array },
+    request: number,
+    behaviours: Int32Array,
+  ): void {
+    const { behaviours: longest, sharedFields } = this.data.layout;
+    const found = new Int32Array(behaviours.length);
+    sharedFields.forEach((_, field) => {
+      let known = 0;
+      for (const item of behaviours) {
+        const value = this.matchValue(item, field);
+        if (value !== unknownValue) found[known++] = value;
+      }
+      const sorted = found.subarray(0, known).sort();
+      let to = (request * sharedFields.length + field) * longest - 1;
+      for (let i = 0; i < known; i++) {
+        if (i === 0 || sorted[i] !== sorted[i - 1]) match.values[++to] = sorted[i]!;
+        match.counts[to]! += 1;
+      }
+    });
+  }
+
+  /** The embedding row of an item's value of a shared field stands for the value; unknown values match nothing. */
+  private matchValue(item: number, field: number): number {
+    const { slot, firstKnownRow } = this.data.layout.sharedFields[field]!;
+    const row = this.data.items.slots[item * this.data.transform.slots.items + slot]!;
+    return row >= firstKnownRow ? row : unknownValue;
+  }
+
+  private fillItems(arrays: NamedArrays): void {
+    const { data } = this;
+    const { slots, numbers } = data.transform;
+    const list = this.items.list();
+    const height = paddedLength(list.length);
+    const group = new GroupArrays(data.layout.item, 'items/', height, arrays);
+    list.forEach((item, i) => {
+      group.writeSlots(i, this.rows, data.items.slots, item * slots.items, data.items.slots, 0);
+      group.writeNumbers(i, data.items.numbers, item * numbers.items, data.items.numbers, 0);
+    });
+    if (!this.needs.matchCounts) return;
+    const fields = data.layout.sharedFields.length;
+    const values = arrays.int('items/match_values', [height, fields], unknownValue);
+    list.forEach((item, i) => {
+      for (let field = 0; field < fields; field++) values[i * fields + field] = this.matchValue(item, field);
+    });
+  }
+}
+
+/** Lengths of lists are padded to a ladder of sizes, so that a training has a few graph shapes and not one per batch. */
+export function paddedLength(length: number): number {
+  let size = 64;
+  while (size < length) size = Math.ceil((size * 1.25) / 64) * 64;
+  return size;
+}
+
+/** A list of distinct whole numbers below a bound, in order of first appearance. */
+class Distinct {
+  private readonly placeOf: Int32Array;
+  private readonly members: number[] = [];
+
+  constructor(bound: number) {
+    this.placeOf = new Int32Array(bound).fill(-1);
+  }
+
+  get count(): number {
+    return this.members.length;
+  }
+
+  place(member: number): number {
+    const known = this.placeOf[member]!;
+    if (known >= 0) return known;
+    this.members.push(member);
+    return (this.placeOf[member] = this.members.length - 1);
+  }
+
+  list(): readonly number[] {
+    return this.members;
+  }
+
+  clear(): void {
+    for (const member of this.members) this.placeOf[member] = -1;
+    this.members.length = 0;
+  }
+}
+
+/** The arrays of a feature group, and how they are filled from up to two sources. */
+class GroupArrays {
+  private readonly slots: Int32Array | null;
+  private readonly mask: Float32Array | null;
+  private readonly numbers: Float32Array | null;
+  /** Per slot its offset in its source, and whether that is the request itself. */
+  private readonly slotOffsets: Int32Array;
+  private readonly slotOfRequest: Uint8Array;
+
+  constructor(
+    private readonly group: FeatureGroup,
+    prefix: string,
+    height: number,
+    arrays: NamedArrays,
+  ) {
+    const width = group.slotPlaces.length;
+    const multiValued = group.slots.some((slots) => slots > 1);
+    this.slots = width > 0 ? arrays.int(`${prefix}slots`, [height, width]) : null;
+    this.mask = multiValued ? arrays.float(`${prefix}slot_mask`, [height, width]) : null;
+    this.numbers = group.numbers > 0 ? arrays.float(`${prefix}numbers`, [height, group.numbers]) : null;
+    this.slotOffsets = Int32Array.from(group.slotPlaces, ({ offset }) => offset);
+    this.slotOfRequest = Uint8Array.from(group.slotPlaces, ({ source }) => (source === 'requests' ? 1 : 0));
+  }
+
+  writeSlots(
+    at: number,
+    rows: Distinct,
+    entity: Int32Array,
+    entityAt: number,
+    request: Int32Array,
+    requestAt: number,
+  ): void {
+    const { slots, mask, slotOffsets, slotOfRequest } = this;
+    if (!slots) return;
+    const width = slotOffsets.length;
+    for (let i = 0; i < width; i++) {
+      const offset = slotOffsets[i]!;
+      const row = slotOfRequest[i] ? request[requestAt + offset]! : entity[entityAt + offset]!;
+      if (row < 0) continue; // an unused slot: masked
+      slots[at * width + i] = rows.place(row);
+      if (mask) mask[at * width + i] = 1;
+    }
+  }
+
+  writeNumbers(
+    at: number,
+    entity: Float32Array,
+    entityAt: number,
+    request: Float32Array,
+    requestAt: number,
+  ): void {
+    const { numbers } = this;
+    if (!numbers) return;
+    this.group.numberPlaces.forEach(({ source, offset }, i) => {
+      numbers[at * this.group.numbers + i] =
+        source === 'requests' ? request[requestAt + offset]! : entity[entityAt + offset]!;
+    });
+  }
+}
+
+/** Arrays of a batch by name, as they are made. */
+class NamedArrays {
+  readonly tensors: Record<string, FeedBatch['tensors'][string]> = {};
+
+  int(name: string, shape: readonly number[], fill = 0): Int32Array {
+    return this.add(name, shape, 'int32', new Int32Array(length(shape)).fill(fill));
+  }
+
+  float(name: string, shape: readonly number[]): Float32Array {
+    return this.add(name, shape, 'float32', new Float32Array(length(shape)));
+  }
+
+  private add<T extends TensorData>(
+    name: string,
+    shape: readonly number[],
+    dtype: 'int32' | 'float32',
+    data: T,
+  ): T {
+    this.tensors[name] = { spec: { shape, dtype }, data };
+    return data;
+  }
+}
+
+const length = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);

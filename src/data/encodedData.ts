@@ -1,0 +1,72 @@
+/**
+ * The encoded samples of a run, opened for training: users, items and sequences in memory (they grow with the vocabulary, not with
+ * the rows), shards read one window at a time.
+ */
+import { dirname, join } from 'node:path';
+import type { Transform } from './features.js';
+import { inputLayout, type InputLayout } from './inputLayout.js';
+import {
+  readEntities,
+  readIndex,
+  readSequences,
+  readShard,
+  type EncodedIndex,
+  type Entities,
+  type Sequences,
+  type Shard,
+  type ShardEntry,
+  type Split,
+} from './shards.js';
+
+export type SetName = 'a' | 'b';
+
+export class EncodedData {
+  readonly layout: InputLayout;
+  readonly index: EncodedIndex;
+  readonly items: Entities;
+  readonly users: Entities;
+  readonly sequences: Sequences;
+  private readonly folder: string;
+  private readonly open = new Map<string, Shard>();
+
+  constructor(
+    indexPath: string,
+    readonly transform: Transform,
+    width: number,
+  ) {
+    this.folder = dirname(indexPath);
+    this.layout = inputLayout(transform, width);
+    this.index = readIndex(indexPath);
+    this.items = readEntities(join(this.folder, 'items.arrow'));
+    this.users = readEntities(join(this.folder, 'users.arrow'));
+    this.sequences = readSequences(join(this.folder, 'sequences.arrow'));
+  }
+
+  shards(set: SetName, split: Split): readonly ShardEntry[] {
+    return this.index[set].filter((entry) => entry.split === split);
+  }
+
+  requests(set: SetName, split: Split): number {
+    return this.shards(set, split).reduce((sum, entry) => sum + entry.requests, 0);
+  }
+
+  /** Most candidates of a request in a set, over all splits: the width of its blocks. */
+  maxCandidates(set: SetName): number {
+    return Math.max(0, ...this.index[set].map((entry) => entry.maxCandidates));
+  }
+
+  /** A shard, kept in memory until `keep` lets it go. */
+  shard(entry: ShardEntry): Shard {
+    const known = this.open.get(entry.file);
+    if (known) return known;
+    const shard = readShard(join(this.folder, entry.file));
+    this.open.set(entry.file, shard);
+    return shard;
+  }
+
+  /** Lets go of every shard but these. */
+  keep(entries: readonly ShardEntry[]): void {
+    const kept = new Set(entries.map((entry) => entry.file));
+    for (const file of this.open.keys()) if (!kept.has(file)) this.open.delete(file);
+  }
+}

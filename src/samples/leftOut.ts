@@ -1,0 +1,67 @@
+/** Counts what is in no set and why, and refuses what cannot be sampled. */
+import type { Duckdb } from '../data/duckdb.js';
+import { CascadeError } from '../errors.js';
+import { stageReached } from '../logs/tables.js';
+import type { ScriptSettings } from './settings.js';
+import type { LeftOut } from './summary.js';
+
+export async function countLeftOut(db: Duckdb, { b }: ScriptSettings): Promise<LeftOut> {
+  const one = async (query: string) => {
+    const [row] = await db.rows(query);
+    return Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, Number(value)]));
+  };
+  const requests = await one(`
+    SELECT (SELECT count(*) FROM request_log) AS logged, (SELECT count(*) FROM ready_requests) AS ready,
+           (SELECT count(*) FROM b_lists) AS lists, (SELECT count(*) FROM b_requests) AS sampled`);
+  const lists = await one(`
+    SELECT count(*) FILTER (WHERE n_kept < n_logged) AS cut,
+           coalesce(sum(n_logged - n_kept), 0) AS cut_candidates,
+           coalesce(sum(n_logged) FILTER (WHERE n_kept < n_logged), 0) AS candidates_of_cut,
+           count(*) FILTER (WHERE n_sure > ${b.maxCandidates}) AS over_cap
+    FROM (
+      SELECT request_id, max(n_logged) AS n_logged, max(n_sure) AS n_sure, count(*) AS n_kept
+      FROM b_kept GROUP BY request_id
+    )`);
+  const rest = await one(`
+    SELECT (SELECT count(*) FROM candidate_log c JOIN b_requests r ON r.request_id = c.request_id
+            WHERE c.forced OR c.stage < ${stageReached.retrieved}) AS forced,
+           (SELECT count(*) FROM behaviour_log e JOIN request_log r ON r.request_id = e.request_id
+            WHERE e.ts < r.ts) AS early_events`);
+  const missingNegatives: { kind: string; asked: number; missing: number }[] = [];
+  for (const [i, { kind, perRequest }] of b.negatives.entries()) {
+    const asked = requests.sampled! * perRequest;
+    missingNegatives.push({
+      kind,
+      asked,
+      missing: asked - (await db.number(`SELECT count(*) FROM drawn_${i}`)),
+    });
+  }
+  return {
+    requests: requests.logged!,
+    notReady: requests.logged! - requests.ready!,
+    shortLists: requests.ready! - requests.lists!,
+    notSampled: requests.lists! - requests.sampled!,
+    forced: rest.forced!,
+    cutLists: lists.cut!,
+    cutCandidates: lists.cut_candidates!,
+    candidatesOfCutLists: lists.candidates_of_cut!,
+    listsOverCap: lists.over_cap!,
+    eventsBeforeTheirRequest: rest.early_events!,
+    missingNegatives,
+  };
+}
+
+/** A request with more exposures than the setting allows is not cut: which of them would go is not ours to choose. */
+export async function refuseLongExposures(db: Duckdb, maxCandidates: number): Promise<void> {
+  const [found] = await db.rows(`
+    SELECT count(*) AS requests, max(n) AS longest, min(request_id) AS example
+    FROM (SELECT request_id, count(*) AS n FROM exposures GROUP BY request_id HAVING count(*) > ${maxCandidates})`);
+  if (Number(found?.requests) === 0) return;
+  throw new CascadeError({
+    code: 'data.too_many_exposures',
+    where: 'logs/candidates',
+    subject: 'exposed',
+    what: `${String(found?.requests)} requests have more than ${maxCandidates} exposures, the longest ${String(found?.longest)}; the first is request ${String(found?.example)}.`,
+    mend: `Set samples.a.max_candidates to ${String(found?.longest)}, or check how exposures were joined to requests.`,
+  });
+}

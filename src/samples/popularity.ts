@@ -1,0 +1,25 @@
+/**
+ * How often each item was a positive before a day: training days strictly before `dt` only, so that neither the day itself nor any
+ * validation or test day is counted (sample-construction.md 3.5, 8.2).
+ */
+import type { View } from './settings.js';
+
+export const popularityViews = (): View[] => [
+  {
+    name: 'item_frequency',
+    once: true,
+    query: `
+      SELECT d.dt, p.item_id, CAST(sum(p.n) AS BIGINT) AS n_pos
+      FROM (SELECT DISTINCT dt FROM used_requests) d
+      JOIN (
+        SELECT dt, item_id, count(*) AS n FROM exposures WHERE split = 0 AND label = 1 GROUP BY dt, item_id
+      ) p ON p.dt < d.dt
+      GROUP BY d.dt, p.item_id`,
+  },
+];
+
+/** dt, item_id, n_pos and the day's total; shares and their logarithms are taken outside of SQL, whose last bits differ. */
+export const itemFrequencyRows = () => `
+  SELECT dt, item_id, n_pos, CAST(sum(n_pos) OVER (PARTITION BY dt) AS BIGINT) AS total
+  FROM item_frequency
+  ORDER BY dt, item_id`;
