@@ -1,0 +1,33 @@
+import * as tf from '@tensorflow/tfjs';
+import { paddingBias, recencyBias, recencyInitial } from '../layers/attention.js';
+import type { Dimensions } from '../layers/inputs.js';
+import { dot, unit } from '../layers/normalize.js';
+import { meanPool, weightedSum } from '../layers/pool.js';
+import type { PreRanker } from './preRanker.js';
+import { primed, primedInitial } from './weights.js';
+
+/**
+ * A term of raw similarity: the candidate's embeddings against a pool of the behaviours' embeddings, no tower in between.
+ *   score = w cos(Σ_j p_j e_j, e_candidate),  w starting at 0
+ *   p_j = 1/n, or with `recency` softmax_j(r[age_j]) over the real behaviours, r starting at 0, age 0 = newest
+ * sequence: [request, behaviour, shared]; item: [..., shared].
+ * Still one vector product per candidate. On two real sets it is the rival that attention has to beat
+ * (reference-experiments.md section 3; tangent-codes.md sections 1 and 8).
+ */
+export function rawCosine({ behaviours }: Dimensions, options: { readonly recency: boolean }): PreRanker {
+  return {
+    initial: () => ({
+      ...primedInitial('weight'),
+      ...(options.recency && recencyInitial(behaviours)),
+    }),
+    userSide(_user, _context, { x, mask }, parameters) {
+      if (!options.recency) return { pool: unit(meanPool(x, mask)) };
+      const logits = tf.add(recencyBias(parameters), paddingBias(mask));
+      const weights = tf.mul<tf.Tensor2D>(tf.softmax(logits), mask);
+      return { pool: unit(weightedSum(x, weights)) };
+    },
+    itemSide: (item) => ({ shared: unit(item.shared) }),
+    score: (user, item, parameters) =>
+      tf.mul<tf.Tensor2D>(dot(tf.expandDims(user.pool!, 1), item.shared!), primed(parameters, 'weight')),
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * The models of a pipeline by the names that metrics use. Every pre-ranker is a two-tower backbone plus terms; each name says here
+ * what it is made of and what its batches must carry.
+ */
+import type { Config } from '../config/config.js';
+import type { BatchNeeds } from '../data/batches.js';
+import type { InputLayout } from '../data/inputLayout.js';
+import { dimensions } from '../layers/inputs.js';
+import { matchCount } from './matchCount.js';
+import type { PreRanker } from './preRanker.js';
+import { rawCosine } from './rawCosine.js';
+import { sumOf } from './sum.js';
+import { tarqTerm } from './tarq.js';
+import { teacherRanker, type Ranker } from './teacher.js';
+import { twoTower, type SequenceEncoder } from './twoTower.js';
+
+export const preRankerNames = [
+  'two_tower',
+  'two_tower_cosine',
+  'two_tower_cosine_recency',
+  'match_count',
+  'student_tarq',
+] as const;
+export type PreRankerName = (typeof preRankerNames)[number];
+
+export interface NamedModel {
+  readonly model: PreRanker;
+  readonly needs: BatchNeeds;
+}
+
+/** The name of the student that a config selects. */
+export const studentName = (config: Config): PreRankerName => `student_${config.distill.student.kind}`;
+
+/** All pre-rankers that `distill` trains, the baseline first and the student last. */
+export const trainedPreRankers = (config: Config): PreRankerName[] => [
+  'two_tower',
+  ...config.distill.rivals,
+  studentName(config),
+];
+
+/** What models are built from beside the config. */
+export interface ModelFrame {
+  readonly layout: InputLayout;
+  /** Log-odds of the training label rate: the first bias. */
+  readonly baseLogit: number;
+}
+
+export function preRanker(name: PreRankerName, config: Config, frame: ModelFrame): NamedModel {
+  const dims = dimensions(frame.layout);
+  const towers = towersOf(config, frame, { kind: 'mean_pool' });
+  const plain = { matchCounts: false };
+  switch (name) {
+    case 'two_tower':
+      return { model: sumOf({ towers }), needs: plain };
+    case 'two_tower_cosine':
+      return { model: sumOf({ towers, cosine: rawCosine(dims, { recency: false }) }), needs: plain };
+    case 'two_tower_cosine_recency':
+      return { model: sumOf({ towers, cosine: rawCosine(dims, { recency: true }) }), needs: plain };
+    case 'match_count':
+      return { model: sumOf({ towers, match: matchCount(dims) }), needs: { matchCounts: true } };
+    case 'student_tarq':
+      return {
+        model: sumOf({ towers: studentTowers(config, frame), tarq: tarqOf(config, frame) }),
+        needs: plain,
+      };
+  }
+}
+
+/** The backbone of the student alone: what the codebook's warm-up trains. */
+export const studentBackbone = (config: Config, frame: ModelFrame): PreRanker =>
+  sumOf({ towers: studentTowers(config, frame) });
+
+export function teacherModel(config: Config, frame: ModelFrame): Ranker {
+  return teacherRanker({
+    teacher: config.teacher,
+    dimensions: dimensions(frame.layout),
+    towers: towersOf(config, frame, { kind: 'mean_pool' }),
+    projectionHidden: config.towers.width,
+  });
+}
+
+const towersOf = (config: Config, { layout, baseLogit }: ModelFrame, sequence: SequenceEncoder): PreRanker =>
+  twoTower({ towers: config.towers, dimensions: dimensions(layout), sequence, baseLogit });
+
+function studentTowers(config: Config, frame: ModelFrame): PreRanker {
+  const { sequence, width, heads } = config.distill.student;
+  return towersOf(
+    config,
+    frame,
+    sequence === 'mean_pool' ? { kind: sequence } : { kind: sequence, width, heads },
+  );
+}
+
+function tarqOf(config: Config, { layout }: ModelFrame): PreRanker {
+  const { student, losses } = config.distill;
+  const projectionHidden = config.towers.width;
+  return tarqTerm({
+    student,
+    codebook: config.codebook,
+    dimensions: dimensions(layout),
+    projectionHidden,
+    losses,
+  });
+}

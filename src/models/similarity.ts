@@ -1,0 +1,45 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Initial, Parameters } from '../engine/state.js';
+import { recencyBias, recencyInitial } from '../layers/attention.js';
+
+/**
+ * The bias on attention logits that makes an attention depend on its target from the first step:
+ *   bias_qj = exp(log_similarity) <q, e_j/|e_j|> + recency[age_j]
+ * with q a unit vector (a candidate) or the decoded part of a code. It is a query and key map tied at the identity; without it
+ * nothing is target-dependent at the start and no gradient path finds it within a few epochs (reference-experiments.md section 4).
+ */
+export interface SimilarityOptions {
+  /** First value of the factor; 0 = no similarity term. */
+  readonly similarityStart: number;
+  readonly recency: boolean;
+}
+
+export function similarityInitial(
+  { similarityStart, recency }: SimilarityOptions,
+  behaviours: number,
+): Initial {
+  return {
+    ...(similarityStart > 0 && {
+      log_similarity: { shape: [], values: Float32Array.of(Math.log(similarityStart)) },
+    }),
+    ...(recency && recencyInitial(behaviours)),
+  };
+}
+
+/**
+ * queries: [request or 1, query, shared]; behaviours: [request, behaviour, shared], of unit length
+ * -> [request, query, behaviour], or undefined where neither term is on.
+ */
+export function similarityBias(
+  options: SimilarityOptions,
+  parameters: Parameters,
+  queries: tf.Tensor3D,
+  behaviours: tf.Tensor3D,
+): tf.Tensor | undefined {
+  const terms: tf.Tensor[] = [];
+  if (options.similarityStart > 0) {
+    terms.push(tf.mul(tf.matMul(queries, behaviours, false, true), tf.exp(parameters.log_similarity!)));
+  }
+  if (options.recency) terms.push(tf.expandDims(recencyBias(parameters), 0));
+  return terms.length === 0 ? undefined : terms.reduce((sum, term) => tf.add(sum, term));
+}

@@ -1,0 +1,255 @@
+/**
+ * TARQ's interaction term: target attention approximated by residual quantisation.
+ *
+ * Per request every code of the raw codebooks attends to the behaviours, which gives a personal codebook; per candidate the L
+ * vectors that its codes name are looked up and added; one vector product with the item's projection is the score.
+ *
+ *   e      = shared / |shared|,  v = E(sqrt(shared) e),  z_l = residual codes of v                        (offline, per item)
+ *   c^l_k  = G(X^l_k) / sqrt(shared)                                            the decoded code, a part of a unit vector
+ *   Xbar^l_k = gate_l Σ_j softmax_j(Wq X^l_k . Wk x_j / sqrt(width) + g <c^l_k, e_j> + r[age_j]) Wv^l x_j
+ *   h      = Σ_l Xbar^l[z_l]                                                                              [width]
+ *   score  = exp(log_scale) cos(W h, P(item)) + bias
+ *
+ * shared: width of the embeddings that candidate and behaviour have in common; X^l: [code, latent]; Xbar^l: [request, code, width].
+ * Sources: tarq.md 1.6 (the frame), reference-experiments.md and tangent-codes.md (similarity start; straight-through query).
+ * Where we differ from the paper, and why: the autoencoder works on embeddings of unit length, so that codes have a scale when
+ * embeddings are small; the decoder is linear by default and without bias, so that the decoded code of one level means something and
+ * the parts of a code tuple add up; gates start at 1 for the first level and 0 for the others, because a residual is not an item.
+ */
+import * as tf from '@tensorflow/tfjs';
+import type { CodebookConfig, StudentConfig } from '../config/config.js';
+import { stopGradient } from '../engine/autodiff.js';
+import type { RandomStream } from '../engine/random.js';
+import type { Initial, Parameters } from '../engine/state.js';
+import { quantise, type Quantised } from '../codebooks/residual.js';
+import { attend } from '../layers/attention.js';
+import type { Dimensions, ItemInput, RequestInputs, SequenceInput } from '../layers/inputs.js';
+import { linear, linearInitial } from '../layers/linear.js';
+import { mlp, mlpInitial } from '../layers/mlp.js';
+import { dot, unit } from '../layers/normalize.js';
+import { alignmentLoss, lookUpPersonal } from '../losses/alignment.js';
+import { autoencoderLoss } from '../losses/autoencoder.js';
+import { reconstructionLoss } from '../losses/reconstruction.js';
+import { itemAutoencoder } from './itemAutoencoder.js';
+import type { PreRanker, TrainedScore, TrainingGuide } from './preRanker.js';
+import { similarityBias, similarityInitial } from './similarity.js';
+
+export interface TarqOptions {
+  readonly student: StudentConfig;
+  readonly codebook: CodebookConfig;
+  readonly dimensions: Dimensions;
+  /** Hidden width of the item's projection P. */
+  readonly projectionHidden: number;
+  readonly losses: {
+    readonly alignmentAttached: boolean;
+    readonly alignmentSharpness: number;
+    readonly alignmentRequests: number;
+  };
+}
+
+export function tarqTerm({
+  student,
+  codebook,
+  dimensions,
+  projectionHidden,
+  losses,
+}: TarqOptions): PreRanker {
+  const { width, heads } = student;
+  const { shared, item } = dimensions;
+  const autoencoder = itemAutoencoder(codebook, shared);
+  const levels = Array.from({ length: codebook.levels }, (_, level) => level);
+  const valueMap = (level: number) => (student.valueMaps === 'per_level' ? `value/${level}` : 'value/0');
+
+  /** Keys, and values per level: [request, behaviour, width]. */
+  const mapSequence = (x: tf.Tensor3D, parameters: Parameters) => ({
+    keys: linear(parameters, 'key', x) as tf.Tensor3D,
+    values: levels.map((level) => linear(parameters, valueMap(level), x) as tf.Tensor3D),
+    units: unit(x),
+  });
+
+  /** Gated attention of some codes of a level: [request or 1, query, latent] -> [request, query, width]. */
+  const attendCodes = (
+    level: number,
+    codes: tf.Tensor3D,
+    similarityQueries: tf.Tensor3D,
+    sequence: SequenceInput,
+    mapped: ReturnType<typeof mapSequence>,
+    parameters: Parameters,
+  ) => {
+    const queries = linear(parameters, 'query', codes) as tf.Tensor3D;
+    const bias = similarityBias(student, parameters, similarityQueries, mapped.units);
+    const attended = attend(queries, mapped.keys, mapped.values[level]!, sequence.mask, heads, bias);
+    return student.levelGates
+      ? tf.mul<tf.Tensor3D>(attended, tf.slice(parameters.gates!, [level], [1]))
+      : attended;
+  };
+
+  /** c^l: the decoded codes of a level, [vector, latent] -> [vector, shared]. */
+  const decodedCodes = (codes: tf.Tensor2D, parameters: Parameters): tf.Tensor2D =>
+    tf.mul(autoencoder.decode(codes, parameters), 1 / Math.sqrt(shared));
+
+  /** Personal codebooks of the first `requests` requests, per level [request, code, width]. */
+  const personalCodebooks = (sequence: SequenceInput, parameters: Parameters): tf.Tensor3D[] => {
+    const mapped = mapSequence(sequence.x, parameters);
+    const requests = sequence.x.shape[0];
+    return autoencoder.codebooks(parameters).map((codes, level) => {
+      // Queries do not depend on the user; they are spread over the requests for the batched product.
+      const spread = (x: tf.Tensor2D) => tf.tile<tf.Tensor3D>(tf.expandDims(x, 0), [requests, 1, 1]);
+      return attendCodes(
+        level,
+        spread(codes),
+        spread(decodedCodes(codes, parameters)),
+        sequence,
+        mapped,
+        parameters,
+      );
+    });
+  };
+
+  const quantiseItems = (item: ItemInput, parameters: Parameters) => {
+    const leading = item.shared.shape.slice(0, -1);
+    const input = autoencoder.input(tf.reshape(item.shared, [-1, shared]));
+    const latent = autoencoder.encode(stopGradient(input), parameters);
+    return { leading, input, latent, quantised: quantise(latent, autoencoder.codebooks(parameters)) };
+  };
+
+  const projection = (item: ItemInput, parameters: Parameters) =>
+    unit(mlp(parameters, 'projection', 2, item.x));
+
+  const head = (vector: tf.Tensor, projected: tf.Tensor, parameters: Parameters): tf.Tensor2D => {
+    const cosine = dot(unit(linear(parameters, 'head', vector)), projected);
+    return tf.add(tf.mul(cosine, tf.exp(parameters.log_scale!)), parameters.bias!);
+  };
+
+  /** Student vector by attending with the looked-up codes themselves: equal to the look-up, without the codes nobody asked for. */
+  const attendSelected = (
+    inputs: RequestInputs,
+    quantised: Quantised,
+    parameters: Parameters,
+  ): tf.Tensor3D => {
+    const [requests, candidates] = inputs.mask.shape;
+    const mapped = mapSequence(inputs.sequence.x, parameters);
+    const direct = unit(tf.reshape(inputs.item.shared, [-1, shared]));
+    const vectors = quantised.chosen.map((codes, level) => {
+      const decoded = decodedCodes(codes, parameters);
+      const similarity =
+        level === 0 && student.straightThrough
+          ? tf.add(decoded, tf.sub(direct, stopGradient(direct)))
+          : decoded;
+      const perRequest = (x: tf.Tensor, size: number) =>
+        tf.reshape<tf.Rank.R3>(x, [requests, candidates, size]);
+      return attendCodes(
+        level,
+        perRequest(codes, codebook.latentWidth),
+        perRequest(similarity, shared),
+        inputs.sequence,
+        mapped,
+        parameters,
+      );
+    });
+    return vectors.reduce((sum, vector) => tf.add<tf.Tensor3D>(sum, vector));
+  };
+
+  return {
+    initial(stream: RandomStream): Initial {
+      const valueMaps = student.valueMaps === 'per_level' ? levels : [0];
+      return {
+        ...autoencoder.initial(stream),
+        ...linearInitial('query', { from: codebook.latentWidth, to: width }, stream),
+        ...linearInitial('key', { from: shared, to: width }, stream),
+        ...(Object.assign(
+          {},
+          ...valueMaps.map((level) => linearInitial(`value/${level}`, { from: shared, to: width }, stream)),
+        ) as Initial),
+        ...(student.levelGates && {
+          gates: {
+            shape: [codebook.levels],
+            values: Float32Array.from(levels, (level) => (level === 0 ? 1 : 0)),
+          },
+        }),
+        ...similarityInitial(student, dimensions.behaviours),
+        ...linearInitial('head', { from: width, to: width, bias: false }, stream),
+        ...mlpInitial('projection', [item, projectionHidden, width], stream),
+        log_scale: { shape: [], values: Float32Array.of(Math.log(5)) },
+        bias: { shape: [], values: new Float32Array(1) },
+      };
+    },
+
+    userSide: (_user, _context, sequence, parameters) => ({
+      codebook: tf.concat(personalCodebooks(sequence, parameters), 1), // [request, level * code, width]
+    }),
+
+    itemSide(itemInput, parameters) {
+      const { leading, quantised } = quantiseItems(itemInput, parameters);
+      const codes = tf.stack([...quantised.codes], 1); // [item, level]
+      return {
+        projection: projection(itemInput, parameters),
+        codes: tf.reshape(codes, [...leading, codebook.levels]),
+      };
+    },
+
+    score(user, itemState, parameters) {
+      const vectors = levels.map((level) => {
+        const codes = tf.squeeze<tf.Tensor2D>(tf.slice(itemState.codes!, [0, 0, level], [-1, -1, 1]), [2]);
+        return lookUpPersonal(
+          user.codebook as tf.Tensor3D,
+          tf.add(codes, tf.scalar(level * codebook.codes, 'int32')),
+        );
+      });
+      const vector = vectors.reduce((sum, part) => tf.add(sum, part));
+      return head(vector, itemState.projection!, parameters);
+    },
+
+    trainScore(inputs: RequestInputs, parameters: Parameters, guide: TrainingGuide): TrainedScore {
+      const { input, latent, quantised } = quantiseItems(inputs.item, parameters);
+      const vector = attendSelected(inputs, quantised, parameters);
+      const logits = head(vector, projection(inputs.item, parameters), parameters);
+      const decode = (x: tf.Tensor2D) => autoencoder.decode(x, parameters);
+      const terms: Record<string, tf.Scalar> = {
+        autoencoder: autoencoderLoss(
+          input,
+          latent,
+          quantised,
+          decode,
+          codebook.commitment,
+          tf.reshape(guide.mask, [-1]),
+        ),
+      };
+      if (guide.teacherVector) {
+        terms.reconstruction = reconstructionLoss(vector, guide.teacherVector, guide.mask);
+        terms.alignment = alignment(inputs, latent, quantised, guide.teacherVector, parameters);
+      }
+      return { logits, terms };
+    },
+  };
+
+  /** Alignment on the first requests of the batch: rows are in random order, so this is an unbiased sample. */
+  function alignment(
+    inputs: RequestInputs,
+    latent: tf.Tensor2D,
+    quantised: Quantised,
+    teacher: tf.Tensor3D,
+    parameters: Parameters,
+  ): tf.Scalar {
+    const [requests, candidates] = inputs.mask.shape;
+    const sampled = Math.min(requests, losses.alignmentRequests);
+    const first = <T extends tf.Tensor>(x: T): T =>
+      tf.slice(
+        x,
+        x.shape.map(() => 0),
+        [sampled, ...x.shape.slice(1)],
+      );
+    const sequence = { x: first(inputs.sequence.x), mask: first(inputs.sequence.mask) };
+    return alignmentLoss(
+      {
+        latent: first(tf.reshape<tf.Rank.R3>(latent, [requests, candidates, codebook.latentWidth])),
+        raw: autoencoder.codebooks(parameters),
+        teacher: first(teacher),
+        personal: personalCodebooks(sequence, parameters),
+        codes: quantised.codes.map((codes) => first(tf.reshape<tf.Rank.R2>(codes, [requests, candidates]))),
+        mask: first(inputs.mask),
+      },
+      { attached: losses.alignmentAttached, sharpness: losses.alignmentSharpness },
+    );
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Distillation: the student, its two-tower baseline and the cheap rivals, all on the same data with the same budget.
+ * In:  samples (encoded), codebook (warm_up.safetensors), teacher (teacher.safetensors, encoded set C).
+ * Out: <model>.safetensors for each, codes and codebook (final: re-encoded with the student's own encoder), health, validation (AUC of
+ *      every epoch), training_log (every loss term of every step by name).
+ * Promise: every model sees the same requests in the same order; the student's warm-up in the codebook stage counts as part of its
+ * budget; the epoch kept is the one with the best validation AUC on set A. Interrupted and resumed = never interrupted.
+ */
+import type { Config } from '../config/config.js';
+import { codebookHealth, type CodebookHealth } from '../codebooks/health.js';
+import type { TeacherScores } from '../data/batches.js';
+import { shardsPerWindow } from '../data/requestOrder.js';
+import type { ShardEntry } from '../data/shards.js';
+import { writeSafetensors } from '../engine/safetensors.js';
+import { modelState, storedTensors, type Initial, type ModelState } from '../engine/state.js';
+import { codebookName } from '../models/itemAutoencoder.js';
+import {
+  preRanker,
+  studentName,
+  teacherModel,
+  trainedPreRankers,
+  type PreRankerName,
+} from '../models/registry.js';
+import type { Stage, StageResult } from '../run/stage.js';
+import { healthLines, writeCodes, writeHealth } from '../train/codebookTables.js';
+import { fit, type FitPlan, type FitResult } from '../train/fit.js';
+import { encodeItems } from '../train/itemEncoding.js';
+import { preRankerLoss, preRankerScores, roles } from '../train/objectives.js';
+import { readTeacherScores, teacherFile } from '../train/teacherScores.js';
+import { writeTrainingLog } from '../train/trainingLog.js';
+import { writeValidationTable } from '../train/validationTable.js';
+import { readModel, readModelState, Workbench } from '../train/workbench.js';
+
+/** Part of the student's parameters that holds autoencoder and codes. */
+const codesPart = 'tarq';
+
+export async function distill(stage: Stage, config: Config): Promise<StageResult> {
+  const bench = await Workbench.open(stage, config);
+  const setC = await openSetC(bench);
+  const trainings: { model: PreRankerName; result: FitResult }[] = [];
+  for (const model of trainedPreRankers(config)) {
+    const result = await fit(await planOf(bench, model, setC), bench.fitContext);
+    trainings.push({ model, result });
+    const tensors = storedTensors(result.best[roles.model]!);
+    await stage.write(`${model}.safetensors`, (path) => writeSafetensors(path, { tensors, metadata: {} }));
+  }
+  const student = trainings.at(-1)!.result.best[roles.model]!;
+  const health = await writeFinalCodes(bench, student);
+  await writeTrainingLog(
+    stage,
+    Object.fromEntries(trainings.map(({ model, result }) => [model, result.log])),
+  );
+  await writeValidationTable(stage, trainings);
+  const lines = trainings.map(({ model, result: { bestEpoch, epochs } }) => {
+    const auc = bestEpoch?.validationAuc?.toFixed(4) ?? '–';
+    return `${model}: validation AUC ${auc} at epoch ${bestEpoch?.epoch ?? 0} of ${epochs.at(-1)?.epoch ?? 0}`;
+  });
+  return { lines: [...lines, ...healthLines(health)], data: { models: lines, health } };
+}
+
+type SetC = (entry: ShardEntry) => TeacherScores;
+
+/** Verifies every file of set C; scores are read shard by shard, when a batch asks for them. */
+async function openSetC({ stage, data }: Workbench): Promise<SetC> {
+  const paths = new Map<string, string>();
+  for (const entry of data.index.b) paths.set(entry.file, await stage.read('teacher', teacherFile(entry)));
+  return latest(
+    shardsInUse,
+    ({ file }) => file,
+    ({ file }) => readTeacherScores(paths.get(file)!),
+  );
+}
+
+/** A block holds requests of the shards of two windows at most. */
+const shardsInUse = 2 * shardsPerWindow;
+
+/** The same function, keeping the results of the latest `count` different keys. */
+function latest<T, R>(count: number, keyOf: (value: T) => string, make: (value: T) => R): (value: T) => R {
+  const kept = new Map<string, R>();
+  return (value) => {
+    const key = keyOf(value);
+    let result = kept.get(key);
+    if (result === undefined) {
+      result = make(value);
+      kept.set(key, result);
+      if (kept.size > count) kept.delete(kept.keys().next().value!);
+    }
+    return result;
+  };
+}
+
+async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promise<FitPlan> {
+  const { config, data } = bench;
+  const { losses, epochs, patience } = config.distill;
+  const { model, needs } = preRanker(name, config, bench.frame);
+  const isStudent = name === studentName(config);
+  const usesB = losses.clickB > 0 || losses.tutor > 0;
+  const takesVectors = isStudent && (losses.alignment > 0 || losses.reconstruction > 0);
+  const initial = model.initial(bench.initialStream('pre_ranker'));
+  const state = isStudent ? await warmedUp(bench, initial) : bench.newState(initial, 'pre_ranker');
+  const teacher = takesVectors
+    ? await readModelState(await bench.stage.read('teacher', 'teacher.safetensors'))
+    : null;
+  const joint = config.distill.teacher === 'joint';
+  return {
+    name,
+    trained: { [roles.model]: state, ...(teacher && joint && { [roles.teacher]: teacher }) },
+    frozen: { ...(teacher && !joint && { [roles.teacher]: teacher }) },
+    loss: preRankerLoss({
+      model,
+      layout: data.layout,
+      losses,
+      usesB,
+      ...(takesVectors && { teacher: { ranker: teacherModel(config, bench.frame), joint } }),
+    }),
+    needs,
+    primary: { shape: bench.block('a'), split: 'train' },
+    ...(usesB && { secondary: { shape: bench.block('b'), split: 'train', teacher: setC } }),
+    epochs,
+    epochsBefore: isStudent ? config.codebook.warmUp : 0,
+    validation: { score: preRankerScores(model, data.layout, 'a'), shape: bench.block('a'), patience },
+  };
+}
+
+/** The student's first state: what the codebook stage has warmed up, and first values for the rest. */
+async function warmedUp({ stage }: Workbench, initial: Initial): Promise<ModelState> {
+  const warm = await readModel(await stage.read('codebook', 'warm_up.safetensors'));
+  return modelState({ ...initial, ...warm.initial }, warm.table);
+}
+
+/** Codes of the whole corpus by the student's own encoder: what evaluation and export read. */
+async function writeFinalCodes(bench: Workbench, student: ModelState): Promise<CodebookHealth> {
+  const { config, data, device, stage } = bench;
+  const { levels, codes } = config.codebook;
+  const encoded = await encodeItems(data, student, codesPart, bench.codebook, device);
+  const codebooks = Array.from({ length: levels }, (_, level) =>
+    student.layout.view(student.vector, `${codesPart}/${codebookName(level)}`),
+  );
+  await writeCodes(stage, data.items.ids, encoded.codes, codebooks, config.codebook);
+  const health = codebookHealth(encoded.codes, levels, codes, encoded.squaredErrors, encoded.variance);
+  await writeHealth(stage, health);
+  return health;
+}

@@ -1,0 +1,170 @@
+/** Gathers what the report shows: counts of samples, training curves and codebook health, beside the metrics just computed. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { parquetSource } from '../data/parquet.js';
+import { calibrationCurve } from '../metrics/calibration.js';
+import type { Measurements } from '../metrics/measure.js';
+import type { MetricRow, ModelName } from '../metrics/metricRow.js';
+import { pairedDifference } from '../metrics/paired.js';
+import { scoredModel } from '../metrics/scoredModel.js';
+import { layoutOf } from '../metrics/scoredSet.js';
+import type { Verdict } from '../metrics/verdict.js';
+import { studentName } from '../models/registry.js';
+import type {
+  CodebookLevel,
+  Difference,
+  EpochPoint,
+  LossPoint,
+  ReportInput,
+  SampleCount,
+} from '../report/input.js';
+import type { Stage } from '../run/stage.js';
+import type { Scored } from '../train/scoredModels.js';
+import type { Workbench } from '../train/workbench.js';
+
+interface Judged {
+  readonly scored: Scored;
+  readonly measurements: Measurements;
+}
+
+/** Points of a loss curve, at most: every so manieth step. */
+const lossPoints = 200;
+
+export async function gatherReport(
+  bench: Workbench,
+  verdict: Verdict,
+  metrics: readonly MetricRow[],
+  judged: readonly Judged[],
+): Promise<ReportInput> {
+  const { stage, config } = bench;
+  const test = judged.filter(({ scored }) => scored.split === 'test');
+  return {
+    run: basename(stage.runFolder),
+    data: config.logs.kind,
+    seed: config.seed,
+    student: config.distill.student.kind,
+    samples: await sampleCounts(stage),
+    verdict,
+    metrics: metrics.filter(({ split }) => split === 'test'),
+    differences: test.flatMap(differences),
+    calibration: calibration(test.find(({ scored }) => scored.set === 'a')!.scored),
+    epochs: await epochPoints(bench),
+    losses: await lossCurve(bench),
+    codebook: await codebookLevels(stage),
+    settings: await settingsText(stage),
+  };
+}
+
+async function sampleCounts(stage: Stage): Promise<SampleCount[]> {
+  const counts: SampleCount[] = [];
+  for (const set of ['a', 'b'] as const) {
+    const source = parquetSource(await stage.readTable('samples', `samples_${set}`));
+    const rows = await stage.withDuckdb((db) =>
+      db.rows(`
+        SELECT split, min(dt) AS first, max(dt) AS last, CAST(count(*) AS INTEGER) AS requests,
+               CAST(sum(len(item_ids)) AS INTEGER) AS candidates, CAST(sum(list_sum(label)) AS INTEGER) AS positives
+        FROM ${source} GROUP BY split ORDER BY first`),
+    );
+    for (const row of rows) {
+      counts.push({
+        set,
+        split: row.split as SampleCount['split'], // the three words that the samples stage writes
+        from: String(row.first),
+        to: String(row.last),
+        requests: Number(row.requests),
+        candidates: Number(row.candidates),
+        positives: Number(row.positives),
+      });
+    }
+  }
+  return counts;
+}
+
+/** Of every other model to the two-tower, on the metrics that decide. */
+function differences({ scored, measurements }: Judged): Difference[] {
+  return measurements.models
+    .filter((model) => model !== 'two_tower')
+    .flatMap((model) =>
+      ['auc', 'gauc', 'request_auc'].flatMap((metric) => {
+        const [one, baseline] = [measurements.find(model, metric), measurements.find('two_tower', metric)];
+        if (!one || !baseline) return [];
+        return [{ model, set: scored.set, metric, ...pairedDifference(one, baseline) }];
+      }),
+    );
+}
+
+function calibration({ scored, models }: Scored): ReportInput['calibration'] {
+  const layout = layoutOf(scored);
+  return models
+    .filter(({ model }) => model === 'student' || model === 'two_tower')
+    .map(({ model, logits }) => ({ model, bins: calibrationCurve(scoredModel(layout, logits, model)) }));
+}
+
+/** The teacher's two phases are one curve: the second goes on where the first was best. */
+async function epochPoints({ stage, config }: Workbench): Promise<EpochPoint[]> {
+  const points: EpochPoint[] = [];
+  for (const from of ['distill', 'teacher'] as const) {
+    const source = parquetSource(await stage.readTable(from, 'validation'));
+    const rows = await stage.withDuckdb((db) =>
+      db.rows(`SELECT model, epoch, auc FROM ${source} WHERE auc IS NOT NULL`),
+    );
+    for (const { model, epoch, auc } of rows) {
+      if (model === 'teacher_b') continue;
+      points.push({
+        model: metricName(String(model), studentName(config)),
+        epoch: Number(epoch),
+        validationAuc: Number(auc),
+      });
+    }
+  }
+  return points;
+}
+
+const metricName = (model: string, student: string): ModelName => {
+  if (model === student) return 'student';
+  return model === 'teacher_a' ? 'teacher' : (model as ModelName); // training names are metric names else
+};
+
+/** Loss terms of the student. */
+async function lossCurve({ stage, config }: Workbench): Promise<LossPoint[]> {
+  const source = parquetSource(await stage.readTable('distill', 'training_log'));
+  const rows = await stage.withDuckdb((db) =>
+    db.rows(`
+      SELECT name, step, CAST(value AS DOUBLE) AS value FROM ${source}
+      WHERE model = '${studentName(config)}' AND name NOT IN ('learning_rate', 'gradient_norm', 'loss')
+        AND step % greatest(1, (SELECT max(step) // ${lossPoints} FROM ${source} WHERE model = '${studentName(config)}')) = 0
+      ORDER BY name, step`),
+  );
+  return rows.map(({ name, step, value }) => ({
+    model: 'student',
+    term: String(name),
+    step: Number(step),
+    value: Number(value),
+  }));
+}
+
+async function codebookLevels(stage: Stage): Promise<CodebookLevel[]> {
+  const source = parquetSource(await stage.readTable('distill', 'health'));
+  const rows = await stage.withDuckdb((db) => db.rows(`SELECT level, metric, value FROM ${source}`));
+  const value = (level: number, metric: string) =>
+    Number(rows.find((row) => Number(row.level) === level && row.metric === metric)?.value);
+  const levels = [...new Set(rows.map((row) => Number(row.level)))]
+    .filter((level) => level > 0)
+    .toSorted((a, b) => a - b);
+  return levels.map((level) => ({
+    level,
+    codes: value(0, 'codes'),
+    usage: value(level, 'usage'),
+    ceiling: value(level, 'usage_ceiling'),
+    perplexity: value(level, 'perplexity'),
+    collisions: value(level, 'collisions'),
+    relativeError: value(level, 'relative_error'),
+  }));
+}
+
+/** The resolved config that the command wrote into the run folder. */
+async function settingsText({ runFolder }: Stage): Promise<string> {
+  const path = join(runFolder, 'config.yaml');
+  return existsSync(path) ? readFile(path, 'utf8') : '';
+}

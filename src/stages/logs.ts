@@ -1,0 +1,88 @@
+/**
+ * Raw logs become the canonical tables (logs/tables.ts), whatever kind they are of: a public data set, the user's own Parquet, or a
+ * simulation.
+ *
+ * In:  the raw files of `logs.source`, or nothing but settings.
+ * Out: requests, candidates, feedback, behaviours, items, users, each `<table>/part-00000.parquet` in the total order of tables.ts;
+ *      of a simulation also `truth/part-00000.parquet` (request_id, item_id, click_probability, same_group_count, group_id), which
+ *      no later stage reads.
+ * Promise: the same source, settings and seed give the same bytes; tables that break a rule are refused before anything is written.
+ */
+import type { Config, LogsConfig } from '../config/config.js';
+import type { Duckdb } from '../data/duckdb.js';
+import { writeQuery, type Metadata } from '../data/parquet.js';
+import { assertNever } from '../errors.js';
+import { checkTables } from '../logs/check.js';
+import { completeTables } from '../logs/complete.js';
+import { readKuairand } from '../logs/kuairand.js';
+import { readOwnTables } from '../logs/ownTables.js';
+import { loadSimulation, truthTable } from '../logs/simulate/load.js';
+import { rawFiles } from '../logs/sources.js';
+import { summarise, type SourceFacts } from '../logs/summary.js';
+import { canonicalTables, stageReached, tableNames, tablesVersion } from '../logs/tables.js';
+import type { Stage, StageResult } from '../run/stage.js';
+
+export async function writeLogs(stage: Stage, config: Config): Promise<StageResult> {
+  const { logs, seed } = config;
+  return stage.withDuckdb(async (db) => {
+    const facts = await readSource(stage, db, logs, seed);
+    await completeTables(db);
+    const notes = await checkTables(db, {
+      unknownItems: logs.kind === 'tables' ? logs.unknownItems : 'error',
+    });
+
+    const footer = footerOf(logs.timeZone);
+    for (const table of tableNames)
+      await writeTable(stage, db, table, table, canonicalTables[table].order, footer);
+    if (logs.kind === 'simulate')
+      await writeTable(stage, db, 'truth', truthTable, ['request_id', 'item_id'], footer);
+
+    return summarise(db, logs.timeZone, { ...facts, notes: [...facts.notes, ...notes] });
+  });
+}
+
+/** Leaves the source tables of the configured kind in the engine. */
+async function readSource(stage: Stage, db: Duckdb, logs: LogsConfig, seed: number): Promise<SourceFacts> {
+  const none: SourceFacts = { duplicatesDropped: 0, simulatedLists: 0, notes: [] };
+  for (const { name } of await rawFiles(logs)) await stage.readSource(name); // records what was read, by its hash
+  switch (logs.kind) {
+    case 'simulate':
+      await loadSimulation(db, logs, seed);
+      return none;
+    case 'tables':
+      return { ...none, notes: await readOwnTables(db, logs) };
+    case 'kuairand': {
+      const { duplicates, simulatedLists } = await readKuairand(db, logs, seed);
+      return { ...none, duplicatesDropped: duplicates, simulatedLists };
+    }
+    default:
+      return assertNever(logs);
+  }
+}
+
+/** What every file says of itself. No teacher has scored these candidates. */
+const footerOf = (timeZone: string): Metadata => ({
+  schema_version: tablesVersion,
+  time_zone: timeZone,
+  stage_order: JSON.stringify(stageReached),
+  teacher_version: '',
+});
+
+async function writeTable(
+  stage: Stage,
+  db: Duckdb,
+  name: string,
+  relation: string,
+  order: readonly string[],
+  footer: Metadata,
+): Promise<void> {
+  const sorted = order.map((column) => `"${column}" NULLS FIRST`).join(', ');
+  await stage.write(
+    `${name}/part-00000.parquet`,
+    async (path) => {
+      await writeQuery(db, `SELECT * FROM ${relation} ORDER BY ${sorted}`, path, footer);
+      return db.number(`SELECT count(*) FROM ${relation}`);
+    },
+    tablesVersion,
+  );
+}

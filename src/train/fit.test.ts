@@ -1,0 +1,164 @@
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testConfig } from '../../test/helpers/config.js';
+import { testData } from '../../test/helpers/encoded.js';
+import { blockOf, cpu, stateOf } from '../../test/helpers/models.js';
+import type { EncodedData } from '../data/encodedData.js';
+import { RandomStream } from '../engine/random.js';
+import { preRanker, teacherModel } from '../models/registry.js';
+import { plainProgress, silentProgress, type Progress } from '../run/progress.js';
+import { fit, type FitContext, type FitPlan, type FitResult } from './fit.js';
+import { preRankerLoss, preRankerScores, roles } from './objectives.js';
+
+let data: EncodedData;
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  data = testData({ requests: 90 });
+});
+
+const config = testConfig({
+  training: {
+    checkpoint_every_seconds: 0.0001,
+    schedule: { kind: 'cosine', warm_up_steps: 2, final_share: 0.1 },
+  },
+  distill: { losses: { tutor: 0.5, click_b: 0.5 } },
+});
+
+/** The student with frozen teacher on both sets: everything that a checkpoint must hold is in use. */
+function plan(epochs: number, patience = 5): FitPlan {
+  const frame = { layout: data.layout, baseLogit: -0.5 };
+  const { model, needs } = preRanker('student_tarq', config, frame);
+  const ranker = teacherModel(config, frame);
+  return {
+    name: 'student',
+    trained: { [roles.model]: stateOf(data, model.initial(RandomStream.of(1, 'initial'))) },
+    frozen: { [roles.teacher]: stateOf(data, ranker.initial(RandomStream.of(2, 'initial'))) },
+    loss: preRankerLoss({
+      model,
+      layout: data.layout,
+      losses: config.distill.losses,
+      usesB: true,
+      teacher: { ranker, joint: false },
+    }),
+    needs,
+    primary: { shape: blockOf(data, 'a', 8), split: 'train' },
+    secondary: {
+      shape: blockOf(data, 'b', 4),
+      split: 'train',
+      teacher: ({ candidates }) => ({
+        logit: RandomStream.of(3, 'teacher').normals(candidates),
+        rank: Int32Array.from({ length: candidates }, (_, i) => 1 + (i % 4)),
+      }),
+    },
+    epochs,
+    epochsBefore: 0.3,
+    validation: { score: preRankerScores(model, data.layout, 'a'), shape: blockOf(data, 'a', 8), patience },
+  };
+}
+
+const context = (checkpointFolder: string, progress: Progress = silentProgress): FitContext => ({
+  data,
+  seed: 1,
+  training: config.training,
+  device: cpu,
+  checkpointFolder,
+  saveTo: checkpointFolder,
+  progress,
+});
+
+const newFolder = () => mkdtempSync(join(tmpdir(), 'cascade-fit-'));
+
+/** Progress that dies when the given step is reported, as a killed process would. */
+const dyingAt = (step: number): Progress => ({
+  ...silentProgress,
+  begin: () => ({
+    update(done) {
+      if (done === step) throw new Error('killed');
+    },
+    end: () => undefined,
+  }),
+});
+
+const bytesOf = ({ best, epochs, log, steps, position }: FitResult) => ({
+  vector: best[roles.model]!.vector,
+  table: best[roles.model]!.table.values,
+  epochs,
+  log,
+  steps,
+  position,
+});
+
+describe('training', () => {
+  it('ends with the same bytes after being cut off at any step and going on, as if it had never stopped', async () => {
+    const whole = bytesOf(await fit(plan(2.6), context(newFolder())));
+    expect(whole.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 2.6]);
+    const folder = newFolder();
+    for (const step of [1, 4, 9, 10, 17, 23]) {
+      await expect(fit(plan(2.6), context(folder, dyingAt(step)))).rejects.toThrow('killed');
+    }
+    expect(bytesOf(await fit(plan(2.6), context(folder)))).toEqual(whole);
+    // Finished: asked again, it takes no step and gives the same.
+    expect(bytesOf(await fit(plan(2.6), context(folder, dyingAt(1))))).toEqual(whole);
+  });
+
+  it('visits every request once an epoch, in another order each time', async () => {
+    const { log, steps } = await fit({ ...plan(2), epochsBefore: 0 }, context(newFolder()));
+    const perEpoch = Math.ceil(data.requests('a', 'train') / 8);
+    expect(steps).toBe(2 * perEpoch);
+    expect(log.click_a).toHaveLength(steps);
+    expect(Object.keys(log).toSorted()).toEqual([
+      'alignment_a',
+      'alignment_b',
+      'autoencoder_a',
+      'autoencoder_b',
+      'click_a',
+      'click_b',
+      'gradient_norm',
+      'learning_rate',
+      'loss',
+      'reconstruction_a',
+      'reconstruction_b',
+      'tutor',
+    ]);
+  });
+
+  it('keeps the best epoch and stops when it is out of patience', async () => {
+    const { epochs, bestEpoch } = await fit(plan(12, 1), context(newFolder()));
+    const aucs = epochs.map(({ validationAuc }) => validationAuc!);
+    expect(bestEpoch!.validationAuc).toBe(Math.max(...aucs));
+    expect(epochs.length).toBeLessThan(12);
+    expect(epochs.indexOf(bestEpoch!)).toBe(epochs.length - 2);
+  });
+
+  it('notices a flipped byte in a checkpoint, says so and starts the model anew', async () => {
+    const whole = bytesOf(await fit(plan(1), context(newFolder())));
+    const folder = newFolder();
+    await expect(fit(plan(1), context(folder, dyingAt(5)))).rejects.toThrow('killed');
+    const weights = readdirSync(join(folder, 'student')).find((name) => name.endsWith('.safetensors'))!;
+    const path = join(folder, 'student', weights);
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 9]! ^= 1;
+    writeFileSync(path, bytes);
+    const lines: string[] = [];
+    const result = await fit(
+      plan(1),
+      context(
+        folder,
+        plainProgress((line) => lines.push(line)),
+      ),
+    );
+    expect(lines[0]).toContain('was changed or damaged after it was written: this model starts anew');
+    expect(bytesOf(result)).toEqual(whole);
+  });
+
+  it('lowers the click loss', async () => {
+    const { log } = await fit({ ...plan(6), epochsBefore: 0 }, context(newFolder()));
+    const click = log.click_a!;
+    const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+    expect(mean(click.slice(-12))).toBeLessThan(mean(click.slice(0, 12)) - 0.02);
+  });
+});

@@ -1,0 +1,364 @@
+/**
+ * The training loop: steps over epochs of the primary set, validation AUC on set A at the end of each, early stopping, the best epoch
+ * kept. Cut off at any moment it goes on from its last checkpoint and ends with the same bytes as a training that was never cut off:
+ * weights, optimiser, schedule, data position and history are all in the checkpoint, and no value depends on when it was written.
+ */
+import { join } from 'node:path';
+import type { TrainingConfig } from '../config/config.js';
+import type { BatchNeeds, BlockShape } from '../data/batches.js';
+import type { EncodedData } from '../data/encodedData.js';
+import type { Device } from '../engine/device.js';
+import { EmbeddingTable } from '../engine/embeddings.js';
+import { Forward, type ForwardFunction } from '../engine/forward.js';
+import { makeOptimizer } from '../engine/optim/make.js';
+import { scheduleShare } from '../engine/optim/schedule.js';
+import type { StoredTensor } from '../engine/safetensors.js';
+import { copyState, type ModelState } from '../engine/state.js';
+import { trainedModel, type FeedBatch, type LossFunction, type TrainedModel } from '../engine/gradients.js';
+import { TrainingStep } from '../engine/step.js';
+import { internal } from '../errors.js';
+import { auc } from '../metrics/auc.js';
+import type { Progress } from '../run/progress.js';
+import { BatchStream, startPosition, type BlockSource, type StreamPosition } from './batchStream.js';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { openSplit, scoreSplit } from './scoring.js';
+
+export interface FitPlan {
+  /** Names the training in progress, logs and checkpoints. */
+  readonly name: string;
+  /** Models that the steps move, with their first values; changed in place. */
+  readonly trained: Readonly<Record<string, ModelState>>;
+  /** Models that the loss reads. */
+  readonly frozen?: Readonly<Record<string, ModelState>>;
+  readonly loss: LossFunction;
+  readonly needs: BatchNeeds;
+  /** Its pass is the epoch. */
+  readonly primary: BlockSource;
+  readonly secondary?: BlockSource;
+  /** Passes over the primary set at most; may end within one. */
+  readonly epochs: number;
+  /** Passes, or a part of one, that the models have behind them already. */
+  readonly epochsBefore?: number;
+  /** What early stopping looks at; without it the last state is the result. */
+  readonly validation?: {
+    /** Forward whose `logits` are scored on set A. */
+    readonly score: ForwardFunction;
+    readonly shape: BlockShape;
+    /** Epochs without a better AUC before training stops. */
+    readonly patience: number;
+  };
+}
+
+export interface FitContext {
+  readonly data: EncodedData;
+  readonly seed: number;
+  readonly training: TrainingConfig;
+  readonly device: Device;
+  readonly checkpointFolder: string;
+  /** Folder that the batch of a non-finite step is saved to. */
+  readonly saveTo: string;
+  readonly progress: Progress;
+}
+
+/** One validation. */
+export interface EpochReport {
+  /** Passes over the primary set behind it. */
+  readonly epoch: number;
+  readonly step: number;
+  readonly validationAuc: number | null;
+  /** Mean of each loss term over the epoch's steps. */
+  readonly terms: Readonly<Record<string, number>>;
+}
+
+/** Per-step values by name: loss terms, loss, gradient_norm, learning_rate; index = step - 1. */
+export type TrainingLog = Readonly<Record<string, readonly number[]>>;
+
+export interface FitResult {
+  /** The best epoch's states, or the last where nothing was validated. */
+  readonly best: Readonly<Record<string, ModelState>>;
+  readonly epochs: readonly EpochReport[];
+  readonly bestEpoch: EpochReport | null;
+  readonly log: TrainingLog;
+  readonly steps: number;
+  /** Where the primary and secondary streams stand at the end. */
+  readonly position: StreamPosition;
+}
+
+/** What a checkpoint holds beside numbers. */
+interface Progressed {
+  readonly step: number;
+  readonly position: StreamPosition;
+  readonly epochs: EpochReport[];
+  readonly epochFirstStep: number;
+  readonly bestAt: number;
+  readonly finished: boolean;
+}
+
+export async function fit(plan: FitPlan, context: FitContext): Promise<FitResult> {
+  const training = await Training.start(plan, context);
+  if (!training.finished) await training.run();
+  return training.result();
+}
+
+class Training {
+  private readonly log: Record<string, number[]>;
+  private best: Record<string, ModelState>;
+  /** Compiled at the first validation, kept for the others: the states are changed in place. */
+  private validator: Forward | null = null;
+
+  private constructor(
+    private readonly plan: FitPlan,
+    private readonly context: FitContext,
+    private readonly models: Readonly<Record<string, TrainedModel>>,
+    private state: Progressed,
+    log: Record<string, number[]>,
+    best: Record<string, ModelState>,
+  ) {
+    this.log = log;
+    this.best = best;
+  }
+
+  static async start(plan: FitPlan, context: FitContext): Promise<Training> {
+    const optimizer = makeOptimizer(context.training.optimizer);
+    const models = mapValues(plan.trained, (state) => trainedModel(state, optimizer));
+    const checkpoint = await readCheckpoint<Progressed>(folderOf(plan, context), context.progress);
+    if (checkpoint) {
+      restoreModels(models, checkpoint.tensors);
+      const best = mapValues(plan.trained, (state, name) => restoreBest(state, name, checkpoint.tensors));
+      return new Training(plan, context, models, checkpoint.state, restoreLog(checkpoint.tensors), best);
+    }
+    const entries = context.data.shards(plan.primary.shape.set, plan.primary.split);
+    const requests = entries.reduce((sum, entry) => sum + entry.requests, 0);
+    const before = plan.epochsBefore ?? 0;
+    const wholeEpochs = Math.floor(before);
+    const state: Progressed = {
+      step: 0,
+      position: {
+        primary: { epoch: wholeEpochs, requests: Math.round((before - wholeEpochs) * requests) },
+        secondary: startPosition,
+      },
+      epochs: [],
+      epochFirstStep: 0,
+      bestAt: -1,
+      finished: false,
+    };
+    return new Training(plan, context, models, state, {}, mapValues(plan.trained, copyState));
+  }
+
+  get finished(): boolean {
+    return this.state.finished;
+  }
+
+  async run(): Promise<void> {
+    const { plan, context } = this;
+    const { training, data } = context;
+    const step = new TrainingStep({
+      name: plan.name,
+      trained: this.models,
+      frozen: plan.frozen ?? {},
+      loss: plan.loss,
+      optimizer: makeOptimizer(training.optimizer),
+      clipNorm: training.clipNorm,
+      device: context.device,
+      saveTo: context.saveTo,
+    });
+    const stream = new BatchStream(
+      {
+        data,
+        needs: plan.needs,
+        seed: context.seed,
+        primary: plan.primary,
+        ...(plan.secondary && { secondary: plan.secondary }),
+      },
+      this.state.position,
+    );
+    const perEpoch = stream.requestsPerEpoch;
+    const lastRequest = Math.round(plan.epochs * perEpoch);
+    const totalSteps = Math.ceil(
+      (lastRequest - Math.round((plan.epochsBefore ?? 0) * perEpoch)) / plan.primary.shape.requests,
+    );
+    const task = context.progress.begin(plan.name, totalSteps, 'steps');
+    let lastCheckpoint = Date.now();
+    let running: Promise<unknown> = Promise.resolve();
+    try {
+      for (;;) {
+        const { primary } = stream.position;
+        const left = lastRequest - (primary.epoch * perEpoch + primary.requests);
+        // Assembled while the engine is still busy with the step before.
+        const batch: FeedBatch | null = left > 0 ? stream.next(left) : null;
+        await running;
+        if (batch) {
+          running = this.takeStep(step, batch, totalSteps, task);
+          this.state = { ...this.state, position: stream.position };
+        } else {
+          await this.endEpoch(left <= 0);
+          if (this.state.finished) break;
+          this.state = { ...this.state, position: stream.position };
+        }
+        if (!batch || Date.now() - lastCheckpoint > training.checkpointEverySeconds * 1000) {
+          await running;
+          await this.save();
+          lastCheckpoint = Date.now();
+        }
+      }
+      await this.save();
+    } finally {
+      task.end();
+      await step.release();
+      await this.validator?.release();
+    }
+  }
+
+  result(): FitResult {
+    const { epochs, bestAt, step, position } = this.state;
+    return {
+      best: this.best,
+      epochs,
+      bestEpoch: epochs[bestAt] ?? null,
+      log: this.log,
+      steps: step,
+      position,
+    };
+  }
+
+  private async takeStep(
+    step: TrainingStep,
+    batch: FeedBatch,
+    totalSteps: number,
+    task: { update(done: number, words: string): void },
+  ): Promise<void> {
+    const { training } = this.context;
+    const number = this.state.step + 1;
+    this.state = { ...this.state, step: number };
+    const learningRate =
+      training.optimizer.learningRate * scheduleShare(training.schedule, number, totalSteps);
+    const report = await step.take(batch, number, learningRate);
+    const values = {
+      ...report.terms,
+      loss: report.loss,
+      gradient_norm: report.gradientNorm,
+      learning_rate: learningRate,
+    };
+    for (const [name, value] of Object.entries(values)) (this.log[name] ??= []).push(Math.fround(value)); // as the checkpoint holds it
+    task.update(number, `loss ${report.loss.toFixed(4)}`);
+  }
+
+  /** Validates, keeps the state when it is the best so far, and says whether training is over. */
+  private async endEpoch(budgetSpent: boolean): Promise<void> {
+    const { plan, context } = this;
+    const { validation } = plan;
+    const from = this.state.epochFirstStep;
+    if (this.state.step === from) {
+      // Nothing was trained since the last validation: the budget ended with an epoch.
+      this.state = { ...this.state, finished: budgetSpent };
+      return;
+    }
+    const value = validation ? await this.validate(validation) : null;
+    const terms = mapValues(this.log, (values) => mean(values.slice(from)));
+    const requests = context.data.requests(plan.primary.shape.set, plan.primary.split);
+    const { primary } = this.state.position;
+    const report: EpochReport = {
+      epoch: budgetSpent ? plan.epochs : primary.epoch + Math.floor(primary.requests / requests),
+      step: this.state.step,
+      validationAuc: value,
+      terms,
+    };
+    const epochs = [...this.state.epochs, report];
+    const bestBefore = this.state.epochs[this.state.bestAt]?.validationAuc ?? null;
+    const isBest = !validation || bestBefore === null || (value !== null && value > bestBefore);
+    if (isBest) this.best = mapValues(this.models, ({ state }) => copyState(state));
+    const bestAt = isBest ? epochs.length - 1 : this.state.bestAt;
+    const outOfPatience = validation !== undefined && epochs.length - 1 - bestAt >= validation.patience;
+    this.state = {
+      ...this.state,
+      epochs,
+      bestAt,
+      epochFirstStep: this.state.step,
+      finished: budgetSpent || outOfPatience,
+    };
+    const words = Object.entries(terms)
+      .filter(([name]) => !['gradient_norm', 'learning_rate'].includes(name))
+      .map(([name, term]) => `${name} ${term.toFixed(4)}`);
+    const validated = value === null ? '' : `, validation AUC ${value.toFixed(4)}${isBest ? ' (best)' : ''}`;
+    context.progress.note(
+      `${plan.name}: epoch ${report.epoch}, step ${report.step}${validated}; ${words.join(', ')}`,
+    );
+  }
+
+  private async validate({ score, shape }: NonNullable<FitPlan['validation']>): Promise<number | null> {
+    const { plan, context } = this;
+    const models = { ...plan.frozen, ...mapValues(this.models, ({ state }) => state) };
+    this.validator ??= new Forward(`${plan.name}-validation`, models, score, context.device);
+    const scores = await scoreSplit(context.data, plan.needs, shape, 'validation', this.validator);
+    return auc(openSplit(context.data, shape.set, 'validation').label, scores);
+  }
+
+  private async save(): Promise<void> {
+    const tensors: Record<string, StoredTensor> = {};
+    for (const [name, { state, slots, tableSlots }] of Object.entries(this.models)) {
+      Object.assign(tensors, storedState(`now/${name}`, state));
+      slots.forEach((slot, i) => (tensors[`now/${name}/slot ${i}`] = { shape: [slot.length], values: slot }));
+      tableSlots.forEach(({ rows, width, values }, i) => {
+        tensors[`now/${name}/table slot ${i}`] = { shape: [rows, width], values };
+      });
+      Object.assign(tensors, storedState(`best/${name}`, this.best[name]!));
+    }
+    for (const [name, values] of Object.entries(this.log)) {
+      tensors[`log/${name}`] = { shape: [values.length], values: Float32Array.from(values) };
+    }
+    await writeCheckpoint(folderOf(this.plan, this.context), { state: this.state, tensors });
+  }
+}
+
+const folderOf = (plan: FitPlan, context: FitContext) => join(context.checkpointFolder, plan.name);
+
+const storedState = (prefix: string, { vector, table }: ModelState): Record<string, StoredTensor> => ({
+  [`${prefix}/vector`]: { shape: [vector.length], values: vector },
+  [`${prefix}/table`]: { shape: [table.rows, table.width], values: table.values },
+});
+
+function restoreModels(models: Readonly<Record<string, TrainedModel>>, tensors: StoredTensors): void {
+  const read = (name: string): Float32Array =>
+    (tensors[name]?.values as Float32Array | undefined) ?? internal(`checkpoint without ${name}`);
+  for (const [name, { state, slots, tableSlots }] of Object.entries(models)) {
+    state.vector.set(read(`now/${name}/vector`));
+    state.table.values.set(read(`now/${name}/table`));
+    slots.forEach((slot, i) => {
+      slot.set(read(`now/${name}/slot ${i}`));
+    });
+    tableSlots.forEach((slot, i) => {
+      slot.values.set(read(`now/${name}/table slot ${i}`));
+    });
+  }
+}
+
+type StoredTensors = Readonly<Record<string, StoredTensor>>;
+
+function restoreBest({ layout, table }: ModelState, name: string, tensors: StoredTensors): ModelState {
+  return {
+    layout,
+    vector: tensors[`best/${name}/vector`]!.values as Float32Array,
+    table: EmbeddingTable.from(
+      table.rows,
+      table.width,
+      tensors[`best/${name}/table`]!.values as Float32Array,
+    ),
+  };
+}
+
+function restoreLog(tensors: StoredTensors): Record<string, number[]> {
+  const log: Record<string, number[]> = {};
+  for (const [name, { values }] of Object.entries(tensors)) {
+    if (name.startsWith('log/')) log[name.slice('log/'.length)] = Array.from(values as Float32Array);
+  }
+  return log;
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function mapValues<T, U>(
+  record: Readonly<Record<string, T>>,
+  map: (value: T, name: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));
+}

@@ -1,0 +1,85 @@
+/** Scores of a model for every candidate of a split, in the order of the files. */
+import { internal } from '../errors.js';
+import type { BatchNeeds, BlockShape } from '../data/batches.js';
+import type { EncodedData, SetName } from '../data/encodedData.js';
+import type { Split } from '../data/shards.js';
+import type { TensorData } from '../engine/compile.js';
+import type { Forward } from '../engine/forward.js';
+import type { FeedBatch } from '../engine/gradients.js';
+import { scoringBatches } from './batchStream.js';
+
+/** Candidates of a split as flat arrays: what metrics are computed on. */
+export interface ScoredSplit {
+  readonly requests: number;
+  readonly requestId: BigInt64Array; // [request]
+  readonly user: Int32Array; // [request] index into users.arrow
+  readonly offsets: Int32Array; // [request + 1]
+  readonly item: Int32Array; // [candidate] index into items.arrow
+  readonly label: Uint8Array; // [candidate]
+  readonly stage: Int8Array; // [candidate]
+  readonly weight: Float32Array; // [candidate]
+}
+
+/** The candidates of a split without scores. */
+export function openSplit(data: EncodedData, set: SetName, split: Split): ScoredSplit {
+  const entries = data.shards(set, split);
+  const requests = entries.reduce((sum, entry) => sum + entry.requests, 0);
+  const candidates = entries.reduce((sum, entry) => sum + entry.candidates, 0);
+  const result = {
+    requests,
+    requestId: new BigInt64Array(requests),
+    user: new Int32Array(requests),
+    offsets: new Int32Array(requests + 1),
+    item: new Int32Array(candidates),
+    label: new Uint8Array(candidates),
+    stage: new Int8Array(candidates),
+    weight: new Float32Array(candidates),
+  };
+  let request = 0;
+  let candidate = 0;
+  for (const entry of entries) {
+    const shard = data.shard(entry);
+    result.requestId.set(shard.requestId, request);
+    result.user.set(shard.user, request);
+    for (let r = 0; r < shard.requests; r++)
+      result.offsets[request + r + 1] = candidate + shard.offsets[r + 1]!;
+    result.item.set(shard.items, candidate);
+    result.label.set(shard.label, candidate);
+    result.stage.set(shard.stage, candidate);
+    result.weight.set(shard.weight, candidate);
+    request += shard.requests;
+    candidate += shard.items.length;
+    data.keep([]);
+  }
+  return result;
+}
+
+/** Scores of a split's candidates, filled batch by batch in the order of the files. */
+export function candidateScores(data: EncodedData, set: SetName, split: Split) {
+  const values = new Float32Array(data.shards(set, split).reduce((sum, entry) => sum + entry.candidates, 0));
+  let at = 0;
+  return {
+    values,
+    /** Adds the first `requests` requests of a [request, candidate] block; padding is left out. */
+    add(logits: TensorData, requests: number, { candidates }: BlockShape, batch: FeedBatch): void {
+      const mask = batch.tensors[`${set}/candidate_mask`]!.data;
+      for (let i = 0; i < requests * candidates; i++) if (mask[i]) values[at++] = logits[i]!;
+    },
+  };
+}
+
+/** One number per candidate of a split from a forward's `logits`, [request, candidate]. */
+export async function scoreSplit(
+  data: EncodedData,
+  needs: BatchNeeds,
+  shape: BlockShape,
+  split: Split,
+  forward: Forward,
+): Promise<Float32Array> {
+  const scores = candidateScores(data, shape.set, split);
+  for (const { batch, refs } of scoringBatches(data, needs, shape, split)) {
+    const { logits } = await forward.run(batch);
+    scores.add(logits ?? internal('the forward has no output logits'), refs.length, shape, batch);
+  }
+  return scores.values;
+}

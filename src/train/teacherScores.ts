@@ -1,0 +1,45 @@
+/**
+ * Set C: the teacher's score for every candidate of B, also those that nobody ranked. `samples_c` is for people and tools; training
+ * reads the Arrow file beside each shard of B.
+ */
+import { writeFile } from 'node:fs/promises';
+import { arrowBytes, ArrowFile } from '../data/arrow.js';
+import type { TeacherScores } from '../data/batches.js';
+import type { ShardEntry } from '../data/shards.js';
+
+/** The file of a shard's teacher scores within the teacher's folder. */
+export const teacherFile = (entry: ShardEntry) => `encoded/${entry.file}`;
+
+export async function writeTeacherScores(
+  path: string,
+  offsets: Int32Array,
+  { logit, rank }: TeacherScores,
+): Promise<void> {
+  await writeFile(
+    path,
+    arrowBytes(offsets.length - 1, {
+      teacher_logit: { kind: 'list', values: logit, offsets },
+      teacher_rank: { kind: 'list', values: rank, offsets },
+    }),
+  );
+}
+
+export function readTeacherScores(path: string): TeacherScores {
+  const file = new ArrowFile(path);
+  return { logit: file.values('teacher_logit', Float32Array), rank: file.values('teacher_rank', Int32Array) };
+}
+
+/**
+ * Rank of each candidate within its request by teacher logit: 1 = best, ties by item id ascending, so that a rebuild gives the same
+ * ranks. offsets: [request + 1]; logit, item ids: [candidate].
+ */
+export function teacherRanks(offsets: Int32Array, logit: Float32Array, itemIds: BigInt64Array): Int32Array {
+  const rank = new Int32Array(logit.length);
+  for (let request = 0; request + 1 < offsets.length; request++) {
+    const from = offsets[request]!;
+    const order = Array.from({ length: offsets[request + 1]! - from }, (_, i) => from + i);
+    order.sort((a, b) => logit[b]! - logit[a]! || (itemIds[a]! < itemIds[b]! ? -1 : 1));
+    order.forEach((candidate, place) => (rank[candidate] = place + 1));
+  }
+  return rank;
+}

@@ -1,0 +1,125 @@
+/**
+ * Scores as serving computes them: item states once for the whole corpus, a user state per request, a score that sees nothing but the
+ * two. The evaluation of every pre-ranker goes this way, so that what is measured is what would be served.
+ */
+import { BatchAssembler, type BlockShape } from '../data/batches.js';
+import type { EncodedData } from '../data/encodedData.js';
+import type { Split } from '../data/shards.js';
+import type { TensorData } from '../engine/compile.js';
+import type { Device } from '../engine/device.js';
+import { Forward } from '../engine/forward.js';
+import type { ModelState } from '../engine/state.js';
+import { withPrefix, type FeedBatch } from '../engine/gradients.js';
+import { embedBlock, embedItems } from '../layers/inputs.js';
+import type { NamedModel } from '../models/registry.js';
+import { scoringBatches } from './batchStream.js';
+import { roles } from './objectives.js';
+import { candidateScores } from './scoring.js';
+
+/** States of all items by name: numbers per item, and how many. */
+export type ItemStates = Readonly<
+  Record<string, { readonly width: number; readonly values: Float32Array | Int32Array }>
+>;
+
+const itemsPerChunk = 1024;
+
+/** The item side of a model over the whole corpus. */
+export async function itemStates(
+  data: EncodedData,
+  { model, needs }: NamedModel,
+  state: ModelState,
+  device: Device,
+): Promise<ItemStates> {
+  const forward = new Forward(
+    'item-side',
+    { [roles.model]: state },
+    (models, batch) => {
+      const { parameters, rows } = models[roles.model]!;
+      return model.itemSide(embedItems(data.layout, rows, batch), parameters);
+    },
+    device,
+  );
+  const assembler = new BatchAssembler(data, needs);
+  const { count } = data.items;
+  const states: Record<string, { width: number; values: Float32Array | Int32Array }> = {};
+  for (let start = 0; start < count; start += itemsPerChunk) {
+    const chunk = Array.from({ length: Math.min(itemsPerChunk, count - start) }, (_, i) => start + i);
+    const batch = assembler.assembleItems(chunk);
+    const height = (batch.tensors['items/slots'] ?? batch.tensors['items/numbers'])!.spec.shape[0]!;
+    for (const [name, values] of Object.entries(await forward.run(batch))) {
+      const width = values.length / height;
+      const make = values instanceof Int32Array ? Int32Array : Float32Array;
+      states[name] ??= { width, values: new make(count * width) };
+      states[name].values.set(values.subarray(0, chunk.length * width), start * width);
+    }
+  }
+  await forward.release();
+  return states;
+}
+
+/** A logit for every candidate of a split, in the order of the files. */
+export async function scoreFromStates(
+  data: EncodedData,
+  { model, needs }: NamedModel,
+  state: ModelState,
+  items: ItemStates,
+  shape: BlockShape,
+  split: Split,
+  device: Device,
+): Promise<Float32Array> {
+  const forward = new Forward(
+    'score',
+    { [roles.model]: state },
+    (models, batch) => {
+      const { parameters, rows } = models[roles.model]!;
+      const { user, context, sequence } = embedBlock(data.layout, rows, batch, shape.set);
+      const userState = model.userSide(user, context, sequence, parameters);
+      return { logits: model.score(userState, withPrefix(batch, 'state:'), parameters) };
+    },
+    device,
+  );
+  const scores = candidateScores(data, shape.set, split);
+  for (const { batch, refs, entries } of scoringBatches(data, needs, shape, split)) {
+    const { logits } = await forward.run(
+      withItemStates(
+        batch,
+        shape,
+        items,
+        (r) => {
+          const { shard: at, row } = refs[r]!;
+          const shard = data.shard(entries[at]!);
+          return shard.items.subarray(shard.offsets[row], shard.offsets[row + 1]);
+        },
+        refs.length,
+      ),
+    );
+    scores.add(logits!, refs.length, shape, batch);
+  }
+  await forward.release();
+  return scores.values;
+}
+
+/** Adds the states of each candidate, [request, candidate, …]; padding has zeros. */
+function withItemStates(
+  batch: FeedBatch,
+  { requests, candidates }: BlockShape,
+  items: ItemStates,
+  itemsOf: (request: number) => Int32Array,
+  filled: number,
+): FeedBatch {
+  const tensors: Record<string, FeedBatch['tensors'][string]> = { ...batch.tensors };
+  for (const [name, { width, values }] of Object.entries(items)) {
+    const isInteger = values instanceof Int32Array;
+    const data: TensorData = new (isInteger ? Int32Array : Float32Array)(requests * candidates * width);
+    for (let r = 0; r < filled; r++) {
+      itemsOf(r).forEach((item, c) => {
+        data.set(values.subarray(item * width, (item + 1) * width), (r * candidates + c) * width);
+      });
+    }
+    tensors[`state:${name}`] = {
+      spec: { shape: [requests, candidates, width], dtype: isInteger ? 'int32' : 'float32' },
+      data,
+    };
+  }
+  return { ...batch, tensors };
+}

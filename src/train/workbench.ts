@@ -1,0 +1,128 @@
+/** What every training stage opens first: the encoded samples (each file verified), the device, first values that models share. */
+import { readFile } from 'node:fs/promises';
+import type { Config } from '../config/config.js';
+import type { BlockShape } from '../data/batches.js';
+import { EncodedData, type SetName } from '../data/encodedData.js';
+import { parseTransform } from '../data/features.js';
+import { openDevice, type Device } from '../engine/device.js';
+import { EmbeddingTable } from '../engine/embeddings.js';
+import { RandomStream } from '../engine/random.js';
+import { readSafetensors } from '../engine/safetensors.js';
+import { modelState, tableTensor, type Initial, type ModelState } from '../engine/state.js';
+import { CascadeError, internal } from '../errors.js';
+import { dimensions } from '../layers/inputs.js';
+import type { ModelFrame } from '../models/registry.js';
+import type { Stage } from '../run/stage.js';
+import type { FitContext } from './fit.js';
+
+export class Workbench {
+  private constructor(
+    readonly stage: Stage,
+    readonly config: Config,
+    readonly data: EncodedData,
+    readonly device: Device,
+    /** Log-odds of the label rate on training exposures: where every score starts. */
+    readonly baseLogit: number,
+  ) {}
+
+  static async open(stage: Stage, config: Config): Promise<Workbench> {
+    const transformPath = await stage.read('samples', 'transform.json');
+    await stage.readTable('samples', 'encoded');
+    const transform = parseTransform(await readFile(transformPath, 'utf8'), transformPath);
+    const index = await stage.read('samples', 'encoded/index.json');
+    const data = new EncodedData(index, transform, config.features.width);
+    return new Workbench(stage, config, data, openDevice(config.device, config.threads), baseLogit(data));
+  }
+
+  get frame(): ModelFrame {
+    return { layout: this.data.layout, baseLogit: this.baseLogit };
+  }
+
+  /** What the item autoencoder is made of. */
+  get codebook() {
+    return { config: this.config.codebook, shared: dimensions(this.data.layout).shared };
+  }
+
+  /** The block of a training step: as many requests as fit into the rows of a step. */
+  block(set: SetName): BlockShape {
+    const { rowsPerStep, bRowsPerStep } = this.config.training;
+    const candidates = this.data.maxCandidates(set);
+    const rows = set === 'a' ? rowsPerStep : bRowsPerStep;
+    return { set, candidates, requests: Math.max(1, Math.floor(rows / Math.max(1, candidates))) };
+  }
+
+  get fitContext(): FitContext {
+    const { stage, config, data, device } = this;
+    return {
+      data,
+      device,
+      seed: config.seed,
+      training: config.training,
+      checkpointFolder: stage.checkpointFolder,
+      saveTo: stage.folder,
+      progress: stage.progress,
+    };
+  }
+
+  random(name: string): RandomStream {
+    return RandomStream.of(this.config.seed, name);
+  }
+
+  /**
+   * A new model. Pre-rankers draw from one stream, so that what they have in common starts from the same values and their
+   * differences are paired.
+   */
+  newState(initial: Initial, kind: 'pre_ranker' | 'teacher'): ModelState {
+    const { layout } = this.data;
+    const { initScale } = this.config.features;
+    const table = EmbeddingTable.random(
+      layout.rows,
+      layout.width,
+      initScale,
+      this.random(`initial/${kind}/embeddings`),
+    );
+    return modelState(initial, table);
+  }
+
+  initialStream(kind: 'pre_ranker' | 'teacher'): RandomStream {
+    return this.random(`initial/${kind}`);
+  }
+}
+
+function baseLogit(data: EncodedData): number {
+  let rows = 0;
+  let positives = 0;
+  for (const entry of data.shards('a', 'train')) {
+    const { label } = data.shard(entry);
+    rows += label.length;
+    for (const value of label) positives += value;
+    data.keep([]);
+  }
+  if (positives === 0 || positives === rows) {
+    throw new CascadeError({
+      code: 'data.one_class',
+      where: 'samples_a, train',
+      what: `All ${rows} training exposures have the same label (${positives} positives): there is nothing to learn.`,
+      mend: 'Check `samples.label` and the feedback table.',
+    });
+  }
+  return Math.log(positives / (rows - positives));
+}
+
+/** Reads a model's file as first values and table. */
+export async function readModel(path: string): Promise<{ initial: Initial; table: EmbeddingTable }> {
+  const { tensors } = await readSafetensors(path);
+  const initial: Record<string, Initial[string]> = {};
+  for (const [name, { shape, values }] of Object.entries(tensors)) {
+    if (!(values instanceof Float32Array)) internal(`${path}: ${name} is not of type float32`);
+    if (name !== tableTensor) initial[name] = { shape, values };
+  }
+  const stored = tensors[tableTensor] ?? internal(`${path} has no embeddings`);
+  const [rows, width] = stored.shape as [number, number];
+  return { initial, table: EmbeddingTable.from(rows, width, stored.values as Float32Array) };
+}
+
+export async function readModelState(path: string): Promise<ModelState> {
+  const { initial, table } = await readModel(path);
+  return modelState(initial, table);
+}
