@@ -8,7 +8,7 @@
  *   relative error_l = mean |r^l|^2 / mean |r^0 - mean|^2
  *   collisions = (items - distinct tuples) / items
  */
-export interface LevelHealth {
+interface LevelHealth {
   readonly level: number; // from 1
   readonly usage: number;
   readonly usageCeiling: number;

@@ -30,9 +30,7 @@ export type ScheduleConfig = TrainingConfig['schedule'];
 export type TowersConfig = Config['towers'];
 export type CodebookConfig = Config['codebook'];
 export type TeacherConfig = Config['teacher'];
-export type DistillConfig = Config['distill'];
-export type StudentConfig = DistillConfig['student'];
-export type EvalConfig = Config['eval'];
+export type StudentConfig = Config['distill']['student'];
 
 /** The one record whose keys are data: logs.<table>.columns. (A cross's columns are a list.) */
 const keepsItsKeys = (parent: string) => parent === 'columns';

@@ -325,7 +325,10 @@ const optimizer = z.discriminatedUnion('kind', [
     beta1: key(z.number().min(0).lt(1).default(0.9), 'decay of the first moment'),
     beta2: key(z.number().min(0).lt(1).default(0.999), 'decay of the second moment'),
     epsilon: key(z.number().positive().default(1e-8), 'added to the root of the second moment'),
-    weight_decay: key(weight.default(1e-2), 'decoupled decay; embeddings decay only when they are touched'),
+    weight_decay: key(
+      weight.default(1e-2),
+      'decoupled decay; embeddings decay from the first step that touches them',
+    ),
   }),
   z.strictObject({
     kind: z.literal('adagrad').describe('steps shrink with the sum of squared gradients'),
@@ -362,6 +365,10 @@ const training = z.strictObject({
   b_rows_per_step: key(count.default(1024), 'candidates of sets B and C in a step, where they are used'),
   optimizer: key(optimizer.prefault({}), 'moves dense weights and the touched embedding rows alike'),
   schedule: key(schedule.prefault({}), 'learning rate over the steps of the budget'),
+  untouched_rows: key(
+    z.enum(['drift', 'rest']).default('drift'),
+    'embedding rows without a gradient: their momentum goes on moving them, as in a dense optimiser (made up for when a row is next needed), or they rest (lazy updates), which trains rare ids too little',
+  ),
   clip_norm: key(weight.default(0), 'largest norm of the whole gradient; 0 = no clipping'),
   checkpoint_every_seconds: key(z.number().positive().default(30), 'time between checkpoints'),
 });

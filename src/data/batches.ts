@@ -211,7 +211,7 @@ export class BatchAssembler {
 }
 
 /** Lengths of lists are padded to a ladder of sizes, so that a training has a few graph shapes and not one per batch. */
-export function paddedLength(length: number): number {
+function paddedLength(length: number): number {
   let size = 64;
   while (size < length) size = Math.ceil((size * 1.25) / 64) * 64;
   return size;

@@ -12,7 +12,7 @@ export interface FeatureGroup {
   readonly numberPlaces: readonly Place[];
 }
 
-export interface Place {
+interface Place {
   readonly source: FeatureSource;
   readonly offset: number;
 }

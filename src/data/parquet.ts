@@ -116,6 +116,7 @@ export async function readingParquet<T>(path: string, read: () => Promise<T>): P
   try {
     return await read();
   } catch (cause) {
+    if (cause instanceof CascadeError) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     if (/No files found/.test(message)) {
       throw new CascadeError(

@@ -18,28 +18,32 @@ export type ForwardFunction = (
   batch: BatchTensors,
 ) => Readonly<Record<string, tf.Tensor>>;
 
+/** Compiled graphs of one function by batch shape; `over` gives it the models to run with. */
 export class Forward {
   private readonly compiled = new Map<string, CompiledGraph>();
 
   constructor(
     private readonly name: string,
-    private readonly models: Readonly<Record<string, ModelState>>,
     private readonly fn: ForwardFunction,
     private readonly device: Device,
   ) {}
 
-  /** Runs over one batch with the models as they are now; the arrays are new. */
-  async run(batch: FeedBatch): Promise<Record<string, TensorData>> {
-    const graph = await this.graphFor(batch);
-    const feeds: Record<string, TensorData> = {};
-    for (const [name, { vector, table }] of Object.entries(this.models)) {
-      const rows = new Float32Array(batch.rowIds.length * table.width);
-      table.gather(batch.rowIds, batch.rowIds.length, rows);
-      feeds[`vector:${name}`] = vector;
-      feeds[`rows:${name}`] = rows;
-    }
-    for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
-    return graph.run(feeds);
+  /** The function over these models. Others of the same shapes may follow: nothing is compiled again. */
+  over(
+    models: Readonly<Record<string, ModelState>>,
+  ): (batch: FeedBatch) => Promise<Record<string, TensorData>> {
+    return async (batch) => {
+      const graph = await this.graphFor(models, batch);
+      const feeds: Record<string, TensorData> = {};
+      for (const [name, { vector, table }] of Object.entries(models)) {
+        const rows = new Float32Array(batch.rowIds.length * table.width);
+        table.gather(batch.rowIds, batch.rowIds.length, rows);
+        feeds[`vector:${name}`] = vector;
+        feeds[`rows:${name}`] = rows;
+      }
+      for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
+      return graph.run(feeds);
+    };
   }
 
   async release(): Promise<void> {
@@ -47,9 +51,12 @@ export class Forward {
     this.compiled.clear();
   }
 
-  private async graphFor(batch: FeedBatch): Promise<CompiledGraph> {
+  private async graphFor(
+    models: Readonly<Record<string, ModelState>>,
+    batch: FeedBatch,
+  ): Promise<CompiledGraph> {
     const specs: Record<string, TensorSpec> = {};
-    for (const [name, { layout, table }] of Object.entries(this.models)) {
+    for (const [name, { layout, table }] of Object.entries(models)) {
       specs[`vector:${name}`] = { shape: [layout.size], dtype: 'float32' };
       specs[`rows:${name}`] = { shape: [batch.rowIds.length, table.width], dtype: 'float32' };
     }
@@ -57,14 +64,17 @@ export class Forward {
     const key = JSON.stringify(specs);
     const known = this.compiled.get(key);
     if (known) return known;
-    const graph = await compile(this.name, specs, (tensors) => this.record(tensors), this.device);
+    const graph = await compile(this.name, specs, (tensors) => this.record(models, tensors), this.device);
     this.compiled.set(key, graph);
     return graph;
   }
 
-  private record(tensors: BatchTensors): Readonly<Record<string, tf.Tensor>> {
+  private record(
+    states: Readonly<Record<string, ModelState>>,
+    tensors: BatchTensors,
+  ): Readonly<Record<string, tf.Tensor>> {
     const models: Record<string, TracedModel> = {};
-    for (const [name, { layout }] of Object.entries(this.models)) {
+    for (const [name, { layout }] of Object.entries(states)) {
       const vector = tensors[`vector:${name}`] ?? internal(`no input vector:${name}`);
       models[name] = { parameters: layout.unpack(vector), rows: tensors[`rows:${name}`] as tf.Tensor2D };
     }

@@ -7,8 +7,9 @@ import { internal } from '../errors.js';
 import { valueAndGradients } from './autodiff.js';
 import type { TensorData } from './compile.js';
 import type { Device } from './device.js';
+import { DriftingRows } from './driftingRows.js';
 import { EmbeddingTable } from './embeddings.js';
-import type { Optimizer } from './optim/optimizer.js';
+import type { LearningRate, Optimizer } from './optim/optimizer.js';
 import type { ModelState, Parameters } from './state.js';
 import type { TensorSpec } from './trace/index.js';
 
@@ -43,17 +44,33 @@ export interface TrainedModel {
   readonly slots: Float32Array[];
   /** One table per optimiser slot, like `state.table`. */
   readonly tableSlots: readonly EmbeddingTable[];
+  /** What the table's rows miss while no batch touches them. */
+  readonly rows: DriftingRows;
 }
 
-export function trainedModel(state: ModelState, optimizer: Optimizer): TrainedModel {
+export function trainedModel(
+  state: ModelState,
+  optimizer: Optimizer,
+  learningRate: LearningRate,
+): TrainedModel {
+  const { layout, table } = state;
+  const tableSlots = optimizer.slots.map(({ initial }) =>
+    EmbeddingTable.filled(table.rows, table.width, initial),
+  );
   return {
     state,
-    slots: optimizer.slots.map(({ initial }) => new Float32Array(state.layout.size).fill(initial)),
-    tableSlots: optimizer.slots.map(({ initial }) =>
-      EmbeddingTable.filled(state.table.rows, state.table.width, initial),
-    ),
+    slots: optimizer.slots.map(({ initial }) => new Float32Array(layout.size).fill(initial)),
+    tableSlots,
+    rows: new DriftingRows(table, tableSlots, optimizer, learningRate),
   };
 }
+
+/** A copy of a trained model's state as it is after `step`, every embedding row made up for. */
+export const settledState = ({ state, rows }: TrainedModel, step: number): ModelState => ({
+  layout: state.layout,
+  vector: state.vector.slice(),
+  table: rows.settled(step),
+});
 
 export interface StepOptions {
   readonly name: string;
@@ -61,6 +78,7 @@ export interface StepOptions {
   readonly frozen: Readonly<Record<string, ModelState>>;
   readonly loss: LossFunction;
   readonly optimizer: Optimizer;
+  readonly learningRate: LearningRate;
   /** Largest norm of the gradient; 0 = no clipping. */
   readonly clipNorm: number;
   readonly device: Device;

@@ -5,7 +5,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { CascadeError } from '../errors.js';
 
-export type TensorValues = Float32Array | Int32Array | BigInt64Array;
+type TensorValues = Float32Array | Int32Array | BigInt64Array;
 
 export interface StoredTensor {
   readonly shape: readonly number[];

@@ -15,7 +15,7 @@ export type Initial = Readonly<
   Record<string, { readonly shape: readonly number[]; readonly values: Float32Array }>
 >;
 
-export interface LayoutEntry {
+interface LayoutEntry {
   readonly name: string;
   readonly shape: readonly number[];
   readonly offset: number;
@@ -23,7 +23,7 @@ export interface LayoutEntry {
 }
 
 /** Where each parameter lies in the flat vector; in the order of their names. */
-export class Layout {
+class Layout {
   readonly entries: readonly LayoutEntry[];
   readonly size: number;
 

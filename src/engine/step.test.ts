@@ -30,10 +30,11 @@ function start(loss: LossFunction, threads = 1) {
   const saveTo = mkdtempSync(join(tmpdir(), 'cascade-step-'));
   const step = new TrainingStep({
     name: 'test',
-    trained: { model: trainedModel(state, optimizer) },
+    trained: { model: trainedModel(state, optimizer, () => 0.01) },
     frozen: {},
     loss,
     optimizer,
+    learningRate: () => 0.01,
     clipNorm: 1,
     device: { provider: 'cpu', threads },
     saveTo,
@@ -62,7 +63,7 @@ describe('a training step', () => {
     const results = [];
     for (const threads of [1, 1, 2]) {
       const { state, step } = start(regression, threads);
-      for (let number = 1; number <= 10; number++) await step.take(batchOf(x), number, 0.01);
+      for (let number = 1; number <= 10; number++) await step.take(batchOf(x), number);
       results.push([state.vector, state.table.values]);
       await step.release();
     }
@@ -73,9 +74,9 @@ describe('a training step', () => {
   it('learns: the loss of a regression falls', async () => {
     const { step } = start(regression);
     const x = RandomStream.of(4, 'x').normals(160);
-    const first = await step.take(batchOf(x), 1, 0.01);
+    const first = await step.take(batchOf(x), 1);
     let last = first;
-    for (let number = 2; number <= 100; number++) last = await step.take(batchOf(x), number, 0.01);
+    for (let number = 2; number <= 100; number++) last = await step.take(batchOf(x), number);
     expect(last.terms.error).toBeLessThan(0.5 * first.terms.error!);
     await step.release();
   });
@@ -108,7 +109,7 @@ describe('a training step', () => {
       x[7] = x0;
       if (b0 !== null) state.layout.view(state.vector, 'b')[2] = b0;
       const before = state.vector.slice();
-      const error = await step.take(batchOf(x), 17, 0.01).catch((thrown: unknown) => thrown);
+      const error = await step.take(batchOf(x), 17).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(CascadeError);
       const [problem] = (error as CascadeError).problems;
       expect(problem).toMatchObject({ code: 'training.not_finite', where: 'test, step 17', subject });

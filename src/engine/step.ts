@@ -34,10 +34,12 @@ export class TrainingStep {
   constructor(private readonly options: StepOptions) {}
 
   /** Takes one step. `step` counts from 1 over the whole training. */
-  async take(batch: FeedBatch, step: number, learningRate: number): Promise<StepReport> {
+  async take(batch: FeedBatch, step: number): Promise<StepReport> {
     const { options } = this;
-    const scalars = options.optimizer.scalars(step, learningRate);
+    const scalars = options.optimizer.scalars(step, options.learningRate(step));
     const graph = await this.graphFor(batch, Object.keys(scalars));
+    for (const { rows } of Object.values(options.trained))
+      rows.bringUpTo(step - 1, batch.rowIds, batch.rowCount);
     const feeds: Record<string, TensorData> = { ...this.modelFeeds(batch) };
     for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
@@ -57,6 +59,7 @@ export class TrainingStep {
       await reportNonFinite({ ...options, step, batch, feeds, outputs });
     }
     this.accept(batch, outputs);
+    for (const { rows } of Object.values(options.trained)) rows.touched(step, batch.rowIds, batch.rowCount);
     return report;
   }
 

@@ -36,8 +36,8 @@ describe.each(preRankerNames)('%s', (name) => {
       const { parameters, rows } = models[roles.model]!;
       return { logits: scoreBlock(model, embedBlock(data.layout, rows, tensors, 'b'), parameters) };
     };
-    const forward = new Forward('test', { [roles.model]: state }, score, cpu);
-    const traced = await forward.run(batch);
+    const forward = new Forward('test', score, cpu);
+    const traced = await forward.over({ [roles.model]: state })(batch);
     const { models, tensors } = eagerInputs({ [roles.model]: state }, batch);
     const eager = score(models, tensors).logits.dataSync();
     expect(relativeError(traced.logits!, eager)).toBeLessThan(1e-5);
@@ -102,12 +102,13 @@ describe('a whole training step of the student, with teacher, both sets and ever
     return {
       name: 'test',
       trained: {
-        [roles.model]: trainedModel(student, optimizer),
-        ...(joint && { [roles.teacher]: trainedModel(teacher, optimizer) }),
+        [roles.model]: trainedModel(student, optimizer, () => 1e-3),
+        ...(joint && { [roles.teacher]: trainedModel(teacher, optimizer, () => 1e-3) }),
       },
       frozen: joint ? {} : { [roles.teacher]: teacher },
       loss: preRankerLoss({ model, layout: data.layout, losses, usesB: true, teacher: { ranker, joint } }),
       optimizer,
+      learningRate: () => 1e-3,
       clipNorm: 0,
       device: cpu,
       saveTo: '/tmp',
@@ -255,13 +256,8 @@ describe('the teacher', () => {
     const ranker = teacherModel(config, frame());
     const state = stateOf(data, ranker.initial(RandomStream.of(2, 'initial')));
     const batch = firstBatch(data, { matchCounts: false }, [blockOf(data, 'b', 6)]);
-    const forward = new Forward(
-      'teacher',
-      { [roles.teacher]: state },
-      rankerScores(ranker, data.layout, 'b'),
-      cpu,
-    );
-    const traced = await forward.run(batch);
+    const forward = new Forward('teacher', rankerScores(ranker, data.layout, 'b'), cpu);
+    const traced = await forward.over({ [roles.teacher]: state })(batch);
     const { models, tensors } = eagerInputs({ [roles.teacher]: state }, batch);
     const eager = rankerScores(ranker, data.layout, 'b')(models, tensors);
     expect(relativeError(traced.logits!, eager.logits!.dataSync())).toBeLessThan(1e-5);

@@ -12,7 +12,7 @@ export interface Progress {
   begin(label: string, total: number, unit: string): Task;
 }
 
-export interface Task {
+interface Task {
   /** `done` of the total, and a few words such as the loss. */
   update(done: number, words?: string): void;
   end(): void;

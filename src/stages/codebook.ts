@@ -117,10 +117,11 @@ async function trainRqVae(
   const autoencoder = itemAutoencoder(config.codebook, dimensions(data.layout).shared);
   const step = new TrainingStep({
     name: 'rq_vae',
-    trained: { [roles.model]: trainedModel(state, optimizer) },
+    trained: { [roles.model]: trainedModel(state, optimizer, () => learningRate) },
     frozen: {},
     loss: rqVaeLoss(autoencoder, part, data.layout, commitment, count),
     optimizer,
+    learningRate: () => learningRate,
     clipNorm: 0,
     device,
     saveTo: stage.folder,
@@ -131,7 +132,7 @@ async function trainRqVae(
   const losses: number[] = [];
   for (let number = 1; number <= steps; number++) {
     const batch = Array.from(stream.permutation(items.length).subarray(0, count), (i) => items[i]!);
-    const { loss } = await step.take(assembler.assembleItems(batch), number, learningRate);
+    const { loss } = await step.take(assembler.assembleItems(batch), number);
     losses.push(loss);
     task.update(number, `loss ${loss.toFixed(3)}`);
   }

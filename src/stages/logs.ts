@@ -15,7 +15,7 @@ import { assertNever } from '../errors.js';
 import { checkTables } from '../logs/check.js';
 import { completeTables } from '../logs/complete.js';
 import { readKuairand } from '../logs/kuairand.js';
-import { readOwnTables } from '../logs/ownTables.js';
+import { namingDamage, readOwnTables } from '../logs/ownTables.js';
 import { loadSimulation, truthTable } from '../logs/simulate/load.js';
 import { rawFiles } from '../logs/sources.js';
 import { summarise, type SourceFacts } from '../logs/summary.js';
@@ -27,18 +27,28 @@ export async function writeLogs(stage: Stage, config: Config): Promise<StageResu
   return stage.withDuckdb(async (db) => {
     const facts = await readSource(stage, db, logs, seed);
     await completeTables(db);
-    const notes = await checkTables(db, {
-      unknownItems: logs.kind === 'tables' ? logs.unknownItems : 'error',
-    });
-
-    const footer = footerOf(logs.timeZone);
-    for (const table of tableNames)
-      await writeTable(stage, db, table, table, canonicalTables[table].order, footer);
-    if (logs.kind === 'simulate')
-      await writeTable(stage, db, 'truth', truthTable, ['request_id', 'item_id'], footer);
-
-    return summarise(db, logs.timeZone, { ...facts, notes: [...facts.notes, ...notes] });
+    const work = checkAndWrite(stage, db, logs, facts);
+    return logs.kind === 'tables' ? namingDamage(db, logs, work) : work;
   });
+}
+
+async function checkAndWrite(
+  stage: Stage,
+  db: Duckdb,
+  logs: LogsConfig,
+  facts: SourceFacts,
+): Promise<StageResult> {
+  const unknownItems = logs.kind === 'tables' ? logs.unknownItems : 'error';
+  const notes = await checkTables(db, { unknownItems });
+
+  const footer = footerOf(logs.timeZone);
+  for (const table of tableNames) {
+    await writeTable(stage, db, table, table, canonicalTables[table].order, footer);
+  }
+  if (logs.kind === 'simulate') {
+    await writeTable(stage, db, 'truth', truthTable, ['request_id', 'item_id'], footer);
+  }
+  return summarise(db, logs.timeZone, { ...facts, notes: [...facts.notes, ...notes] });
 }
 
 /** Leaves the source tables of the configured kind in the engine. */
@@ -47,12 +57,12 @@ async function readSource(stage: Stage, db: Duckdb, logs: LogsConfig, seed: numb
   for (const { name } of await rawFiles(logs)) await stage.readSource(name); // records what was read, by its hash
   switch (logs.kind) {
     case 'simulate':
-      await loadSimulation(db, logs, seed);
+      await loadSimulation(db, logs, seed, stage.progress);
       return none;
     case 'tables':
       return { ...none, notes: await readOwnTables(db, logs) };
     case 'kuairand': {
-      const { duplicates, simulatedLists } = await readKuairand(db, logs, seed);
+      const { duplicates, simulatedLists } = await readKuairand(db, logs, seed, stage.progress);
       return { ...none, duplicatesDropped: duplicates, simulatedLists };
     }
     default:

@@ -100,12 +100,7 @@ async function trainPhases(bench: Workbench, ranker: Ranker): Promise<Phase[]> {
 async function scoreSetB(bench: Workbench, ranker: Ranker, state: ModelState): Promise<number | null> {
   const { config, data, device, stage } = bench;
   const shape = bench.block('b');
-  const forward = new Forward(
-    'teacher-scores',
-    { [roles.teacher]: state },
-    rankerScores(ranker, data.layout, 'b'),
-    device,
-  );
+  const forward = new Forward('teacher-scores', rankerScores(ranker, data.layout, 'b'), device);
   const assembler = new BatchAssembler(data, needs);
   const share = new WithinGroupShare(config.teacher.width);
   const task = stage.progress.begin('scoring set B', data.index.b.length, 'shards');
@@ -115,7 +110,7 @@ async function scoreSetB(bench: Workbench, ranker: Ranker, state: ModelState): P
     for (let start = 0; start < requests; start += shape.requests) {
       const rows = Array.from({ length: Math.min(shape.requests, requests - start) }, (_, i) => start + i);
       const block = { shape, entries: [entry], refs: rows.map((row) => ({ shard: 0, row })) };
-      const outputs = await forward.run(assembler.assemble([block]));
+      const outputs = await forward.over({ [roles.teacher]: state })(assembler.assemble([block]));
       rows.forEach((row, r) => {
         const count = offsets[row + 1]! - offsets[row]!;
         const from = r * shape.candidates;

@@ -11,10 +11,17 @@ import type { Device } from '../engine/device.js';
 import { EmbeddingTable } from '../engine/embeddings.js';
 import { Forward, type ForwardFunction } from '../engine/forward.js';
 import { makeOptimizer } from '../engine/optim/make.js';
+import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
 import type { StoredTensor } from '../engine/safetensors.js';
 import { copyState, type ModelState } from '../engine/state.js';
-import { trainedModel, type FeedBatch, type LossFunction, type TrainedModel } from '../engine/gradients.js';
+import {
+  settledState,
+  trainedModel,
+  type FeedBatch,
+  type LossFunction,
+  type TrainedModel,
+} from '../engine/gradients.js';
 import { TrainingStep } from '../engine/step.js';
 import { internal } from '../errors.js';
 import { auc } from '../metrics/auc.js';
@@ -61,7 +68,7 @@ export interface FitContext {
 }
 
 /** One validation. */
-export interface EpochReport {
+interface EpochReport {
   /** Passes over the primary set behind it. */
   readonly epoch: number;
   readonly step: number;
@@ -103,8 +110,10 @@ export async function fit(plan: FitPlan, context: FitContext): Promise<FitResult
 class Training {
   private readonly log: Record<string, number[]>;
   private best: Record<string, ModelState>;
-  /** Compiled at the first validation, kept for the others: the states are changed in place. */
+  /** Compiled at the first validation, kept for the others. */
   private validator: Forward | null = null;
+  /** The models as they are at the end of the present epoch. */
+  private settled: Record<string, ModelState> = {};
 
   private constructor(
     private readonly plan: FitPlan,
@@ -119,16 +128,16 @@ class Training {
   }
 
   static async start(plan: FitPlan, context: FitContext): Promise<Training> {
-    const optimizer = makeOptimizer(context.training.optimizer);
-    const models = mapValues(plan.trained, (state) => trainedModel(state, optimizer));
+    const optimizer = trainingOptimizer(context.training);
+    const { learningRate } = budgetOf(plan, context);
+    const models = mapValues(plan.trained, (state) => trainedModel(state, optimizer, learningRate));
     const checkpoint = await readCheckpoint<Progressed>(folderOf(plan, context), context.progress);
     if (checkpoint) {
       restoreModels(models, checkpoint.tensors);
       const best = mapValues(plan.trained, (state, name) => restoreBest(state, name, checkpoint.tensors));
       return new Training(plan, context, models, checkpoint.state, restoreLog(checkpoint.tensors), best);
     }
-    const entries = context.data.shards(plan.primary.shape.set, plan.primary.split);
-    const requests = entries.reduce((sum, entry) => sum + entry.requests, 0);
+    const { requests } = budgetOf(plan, context);
     const before = plan.epochsBefore ?? 0;
     const wholeEpochs = Math.floor(before);
     const state: Progressed = {
@@ -152,12 +161,14 @@ class Training {
   async run(): Promise<void> {
     const { plan, context } = this;
     const { training, data } = context;
+    const budget = budgetOf(plan, context);
     const step = new TrainingStep({
       name: plan.name,
       trained: this.models,
       frozen: plan.frozen ?? {},
       loss: plan.loss,
-      optimizer: makeOptimizer(training.optimizer),
+      optimizer: trainingOptimizer(training),
+      learningRate: budget.learningRate,
       clipNorm: training.clipNorm,
       device: context.device,
       saveTo: context.saveTo,
@@ -172,23 +183,18 @@ class Training {
       },
       this.state.position,
     );
-    const perEpoch = stream.requestsPerEpoch;
-    const lastRequest = Math.round(plan.epochs * perEpoch);
-    const totalSteps = Math.ceil(
-      (lastRequest - Math.round((plan.epochsBefore ?? 0) * perEpoch)) / plan.primary.shape.requests,
-    );
-    const task = context.progress.begin(plan.name, totalSteps, 'steps');
+    const task = context.progress.begin(plan.name, budget.steps, 'steps');
     let lastCheckpoint = Date.now();
     let running: Promise<unknown> = Promise.resolve();
     try {
       for (;;) {
         const { primary } = stream.position;
-        const left = lastRequest - (primary.epoch * perEpoch + primary.requests);
+        const left = budget.lastRequest - (primary.epoch * budget.requests + primary.requests);
         // Assembled while the engine is still busy with the step before.
         const batch: FeedBatch | null = left > 0 ? stream.next(left) : null;
         await running;
         if (batch) {
-          running = this.takeStep(step, batch, totalSteps, task);
+          running = this.takeStep(step, batch, budget.learningRate, task);
           this.state = { ...this.state, position: stream.position };
         } else {
           await this.endEpoch(left <= 0);
@@ -224,20 +230,17 @@ class Training {
   private async takeStep(
     step: TrainingStep,
     batch: FeedBatch,
-    totalSteps: number,
+    learningRate: LearningRate,
     task: { update(done: number, words: string): void },
   ): Promise<void> {
-    const { training } = this.context;
     const number = this.state.step + 1;
     this.state = { ...this.state, step: number };
-    const learningRate =
-      training.optimizer.learningRate * scheduleShare(training.schedule, number, totalSteps);
-    const report = await step.take(batch, number, learningRate);
+    const report = await step.take(batch, number);
     const values = {
       ...report.terms,
       loss: report.loss,
       gradient_norm: report.gradientNorm,
-      learning_rate: learningRate,
+      learning_rate: learningRate(number),
     };
     for (const [name, value] of Object.entries(values)) (this.log[name] ??= []).push(Math.fround(value)); // as the checkpoint holds it
     task.update(number, `loss ${report.loss.toFixed(4)}`);
@@ -253,6 +256,7 @@ class Training {
       this.state = { ...this.state, finished: budgetSpent };
       return;
     }
+    this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
     const value = validation ? await this.validate(validation) : null;
     const terms = mapValues(this.log, (values) => mean(values.slice(from)));
     const requests = context.data.requests(plan.primary.shape.set, plan.primary.split);
@@ -266,7 +270,7 @@ class Training {
     const epochs = [...this.state.epochs, report];
     const bestBefore = this.state.epochs[this.state.bestAt]?.validationAuc ?? null;
     const isBest = !validation || bestBefore === null || (value !== null && value > bestBefore);
-    if (isBest) this.best = mapValues(this.models, ({ state }) => copyState(state));
+    if (isBest) this.best = this.settled;
     const bestAt = isBest ? epochs.length - 1 : this.state.bestAt;
     const outOfPatience = validation !== undefined && epochs.length - 1 - bestAt >= validation.patience;
     this.state = {
@@ -287,16 +291,17 @@ class Training {
 
   private async validate({ score, shape }: NonNullable<FitPlan['validation']>): Promise<number | null> {
     const { plan, context } = this;
-    const models = { ...plan.frozen, ...mapValues(this.models, ({ state }) => state) };
-    this.validator ??= new Forward(`${plan.name}-validation`, models, score, context.device);
-    const scores = await scoreSplit(context.data, plan.needs, shape, 'validation', this.validator);
+    this.validator ??= new Forward(`${plan.name}-validation`, score, context.device);
+    const forward = this.validator.over({ ...plan.frozen, ...this.settled });
+    const scores = await scoreSplit(context.data, plan.needs, shape, 'validation', forward);
     return auc(openSplit(context.data, shape.set, 'validation').label, scores);
   }
 
   private async save(): Promise<void> {
     const tensors: Record<string, StoredTensor> = {};
-    for (const [name, { state, slots, tableSlots }] of Object.entries(this.models)) {
+    for (const [name, { state, slots, tableSlots, rows }] of Object.entries(this.models)) {
       Object.assign(tensors, storedState(`now/${name}`, state));
+      tensors[`now/${name}/since`] = { shape: [rows.since.length], values: rows.since };
       slots.forEach((slot, i) => (tensors[`now/${name}/slot ${i}`] = { shape: [slot.length], values: slot }));
       tableSlots.forEach(({ rows, width, values }, i) => {
         tensors[`now/${name}/table slot ${i}`] = { shape: [rows, width], values };
@@ -320,7 +325,10 @@ const storedState = (prefix: string, { vector, table }: ModelState): Record<stri
 function restoreModels(models: Readonly<Record<string, TrainedModel>>, tensors: StoredTensors): void {
   const read = (name: string): Float32Array =>
     (tensors[name]?.values as Float32Array | undefined) ?? internal(`checkpoint without ${name}`);
-  for (const [name, { state, slots, tableSlots }] of Object.entries(models)) {
+  for (const [name, { state, slots, tableSlots, rows }] of Object.entries(models)) {
+    rows.since.set(
+      (tensors[`now/${name}/since`] ?? internal('checkpoint without since')).values as Int32Array,
+    );
     state.vector.set(read(`now/${name}/vector`));
     state.table.values.set(read(`now/${name}/table`));
     slots.forEach((slot, i) => {
@@ -352,6 +360,34 @@ function restoreLog(tensors: StoredTensors): Record<string, number[]> {
     if (name.startsWith('log/')) log[name.slice('log/'.length)] = Array.from(values as Float32Array);
   }
   return log;
+}
+
+interface Budget {
+  /** Requests of the primary set in one pass. */
+  readonly requests: number;
+  /** Requests after which the budget is spent, counted from the first epoch. */
+  readonly lastRequest: number;
+  readonly steps: number;
+  readonly learningRate: LearningRate;
+}
+
+function budgetOf({ primary, epochs, epochsBefore = 0 }: FitPlan, { data, training }: FitContext): Budget {
+  const requests = data.requests(primary.shape.set, primary.split);
+  const lastRequest = Math.round(epochs * requests);
+  const steps = Math.ceil((lastRequest - Math.round(epochsBefore * requests)) / primary.shape.requests);
+  const { optimizer, schedule } = training;
+  return {
+    requests,
+    lastRequest,
+    steps,
+    learningRate: (step) => optimizer.learningRate * scheduleShare(schedule, step, steps),
+  };
+}
+
+/** The config's optimiser; rows at rest are not moved where the config says so. */
+function trainingOptimizer({ optimizer, untouchedRows }: TrainingConfig): Optimizer {
+  const { drift, ...resting } = makeOptimizer(optimizer);
+  return untouchedRows === 'drift' && drift ? { ...resting, drift } : resting;
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

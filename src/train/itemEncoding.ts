@@ -37,7 +37,6 @@ export async function encodeItems(
   const autoencoder = itemAutoencoder(config, shared);
   const forward = new Forward(
     'encode-items',
-    { [roles.model]: state },
     (models, batch) => {
       const { parameters, rows } = models[roles.model]!;
       const own = parametersOf(parameters, part);
@@ -56,7 +55,7 @@ export async function encodeItems(
   const sums = new Float64Array(levels);
   for (let start = 0; start < count; start += itemsPerChunk) {
     const chunk = Array.from({ length: Math.min(itemsPerChunk, count - start) }, (_, i) => start + i);
-    const outputs = await forward.run(assembler.assembleItems(chunk));
+    const outputs = await forward.over({ [roles.model]: state })(assembler.assembleItems(chunk));
     latents.set(outputs.latent!.subarray(0, chunk.length * latentWidth), start * latentWidth);
     codes.set(outputs.codes!.subarray(0, chunk.length * levels), start * levels);
     for (let i = 0; i < chunk.length * levels; i++) sums[i % levels]! += outputs.errors![i]!;

@@ -54,13 +54,14 @@ async function teacherScorer(bench: Workbench, config: Config): Promise<Scorer> 
   const ranker = teacherModel(config, bench.frame);
   const state = await readModelState(await stage.read('teacher', 'teacher.safetensors'));
   return async (set, split) => {
-    const forward = new Forward(
-      'teacher',
-      { [roles.teacher]: state },
-      rankerScores(ranker, data.layout, set),
-      device,
+    const forward = new Forward('teacher', rankerScores(ranker, data.layout, set), device);
+    const scores = await scoreSplit(
+      data,
+      { matchCounts: false },
+      bench.block(set),
+      split,
+      forward.over({ [roles.teacher]: state }),
     );
-    const scores = await scoreSplit(data, { matchCounts: false }, bench.block(set), split, forward);
     await forward.release();
     return scores;
   };

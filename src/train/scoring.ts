@@ -4,7 +4,6 @@ import type { BatchNeeds, BlockShape } from '../data/batches.js';
 import type { EncodedData, SetName } from '../data/encodedData.js';
 import type { Split } from '../data/shards.js';
 import type { TensorData } from '../engine/compile.js';
-import type { Forward } from '../engine/forward.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import { scoringBatches } from './batchStream.js';
 
@@ -68,17 +67,17 @@ export function candidateScores(data: EncodedData, set: SetName, split: Split) {
   };
 }
 
-/** One number per candidate of a split from a forward's `logits`, [request, candidate]. */
+/** One number per candidate of a split from the `logits` of a forward, [request, candidate]. */
 export async function scoreSplit(
   data: EncodedData,
   needs: BatchNeeds,
   shape: BlockShape,
   split: Split,
-  forward: Forward,
+  run: (batch: FeedBatch) => Promise<Record<string, TensorData>>,
 ): Promise<Float32Array> {
   const scores = candidateScores(data, shape.set, split);
   for (const { batch, refs } of scoringBatches(data, needs, shape, split)) {
-    const { logits } = await forward.run(batch);
+    const { logits } = await run(batch);
     scores.add(logits ?? internal('the forward has no output logits'), refs.length, shape, batch);
   }
   return scores.values;

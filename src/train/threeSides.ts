@@ -32,7 +32,6 @@ export async function itemStates(
 ): Promise<ItemStates> {
   const forward = new Forward(
     'item-side',
-    { [roles.model]: state },
     (models, batch) => {
       const { parameters, rows } = models[roles.model]!;
       return model.itemSide(embedItems(data.layout, rows, batch), parameters);
@@ -46,7 +45,7 @@ export async function itemStates(
     const chunk = Array.from({ length: Math.min(itemsPerChunk, count - start) }, (_, i) => start + i);
     const batch = assembler.assembleItems(chunk);
     const height = (batch.tensors['items/slots'] ?? batch.tensors['items/numbers'])!.spec.shape[0]!;
-    for (const [name, values] of Object.entries(await forward.run(batch))) {
+    for (const [name, values] of Object.entries(await forward.over({ [roles.model]: state })(batch))) {
       const width = values.length / height;
       const make = values instanceof Int32Array ? Int32Array : Float32Array;
       states[name] ??= { width, values: new make(count * width) };
@@ -69,7 +68,6 @@ export async function scoreFromStates(
 ): Promise<Float32Array> {
   const forward = new Forward(
     'score',
-    { [roles.model]: state },
     (models, batch) => {
       const { parameters, rows } = models[roles.model]!;
       const { user, context, sequence } = embedBlock(data.layout, rows, batch, shape.set);
@@ -80,7 +78,7 @@ export async function scoreFromStates(
   );
   const scores = candidateScores(data, shape.set, split);
   for (const { batch, refs, entries } of scoringBatches(data, needs, shape, split)) {
-    const { logits } = await forward.run(
+    const { logits } = await forward.over({ [roles.model]: state })(
       withItemStates(
         batch,
         shape,

@@ -23,7 +23,7 @@ const items = 40;
 const authors = 9;
 const categories = 4;
 
-export const testTransform: Transform = parseTransform(
+const testTransform: Transform = parseTransform(
   JSON.stringify({
     version: 1,
     rows: 200,

@@ -4,7 +4,7 @@ import type { Optimizer } from './optimizer.js';
 /**
  * Adagrad.
  *   s <- s + g^2          p <- p - lr * g / (sqrt(s) + eps)
- * Source: Duchi et al. 2011, diagonal form.
+ * Source: Duchi et al. 2011, diagonal form. Steps without a gradient change nothing.
  */
 export function adagrad(config: {
   readonly initialAccumulator: number;

@@ -1,15 +1,25 @@
 /**
  * An optimiser is one pure function from (parameter, gradient, state) to (parameter, state), recorded into the step's graph. It is
- * applied alike to the vector of dense parameters and to the embedding rows that a batch touches.
- *
- * Rows that a batch does not touch keep value and state (lazy updates): momentum does not move them, their moments do not decay,
- * and bias corrections count the steps of training, not of the row. Where all rows are touched in every step this is the dense
- * optimiser exactly.
+ * applied alike to the vector of dense parameters and to the embedding rows that a batch touches; what steps without a gradient do
+ * to the other rows it tells as three numbers (`drift`), which are applied when a row is next needed (driftingRows.ts).
  */
 import type * as tf from '@tensorflow/tfjs';
 
 /** Named scalars that change from step to step; computed in double precision outside of the graph. */
-export type StepScalars = Readonly<Record<string, number>>;
+type StepScalars = Readonly<Record<string, number>>;
+
+/** The learning rate of a step, counted from 1. */
+export type LearningRate = (step: number) => number;
+
+/**
+ * What some steps without a gradient do to a parameter p and its slots:
+ *   p <- kept p - moved direction(slots)          slot_i <- slotsKept_i slot_i
+ */
+export interface Drift {
+  readonly kept: number;
+  readonly moved: number;
+  readonly slotsKept: readonly number[];
+}
 
 export interface Optimizer {
   /** Arrays of state beside each parameter, with their first value. */
@@ -22,4 +32,9 @@ export interface Optimizer {
     slots: readonly tf.Tensor[],
     scalars: Readonly<Record<string, tf.Tensor>>,
   ): { parameter: tf.Tensor; slots: tf.Tensor[] };
+  /** Where steps without a gradient change anything: the effect of the steps from + 1 .. to, and the direction of the movement. */
+  readonly drift?: {
+    over(from: number, to: number, learningRate: LearningRate): Drift;
+    direction(slots: readonly Float32Array[], element: number): number;
+  };
 }

@@ -13,5 +13,16 @@ export function sgd({ momentum }: { readonly momentum: number }): Optimizer {
       const newU = u ? tf.add(tf.mul(u, momentum), gradient) : gradient;
       return { parameter: tf.sub(parameter, tf.mul(newU, learning_rate!)), slots: u ? [newU] : [] };
     },
+    ...(momentum !== 0 && {
+      drift: {
+        over(from, to, learningRate) {
+          let moved = 0;
+          for (let step = from + 1; step <= to; step++)
+            moved += learningRate(step) * momentum ** (step - from);
+          return { kept: 1, moved, slotsKept: [momentum ** (to - from)] };
+        },
+        direction: ([u], element) => u![element]!,
+      },
+    }),
   };
 }

@@ -16,7 +16,7 @@ export interface TensorSpec {
   readonly dtype: DType;
 }
 
-export const backendName = 'trace';
+const backendName = 'trace';
 
 let current: TracedGraph | null = null;
 
