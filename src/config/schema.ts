@@ -443,6 +443,10 @@ const teacher = z.strictObject({
     z.boolean().default(true),
     'H = X Wr + MHA(X): without it all rows of H become the same mean and the teacher is dead',
   ),
+  soft_count: key(
+    z.boolean().default(true),
+    'a term log(1 + sum of similarities) beside the attended vector, its weight started at 0',
+  ),
   ...budget(4, 1),
   b_epochs: key(
     z.number().min(0).default(1),

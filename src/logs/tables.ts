@@ -36,7 +36,13 @@ export const eventTypes = {
 } as const;
 
 /** Channels of the simulated retrieval, as stored in `retrieval_channels`. */
-export const retrievalChannels = { logged: 0, popularity: 1, coOccurrence: 2, interest: 3 } as const;
+export const retrievalChannels = {
+  logged: 0,
+  popularity: 1,
+  co_occurrence: 2,
+  interest: 3,
+  category: 4,
+} as const;
 
 export interface CanonicalColumn {
   readonly type: ColumnType;
@@ -150,7 +156,16 @@ export const canonicalTables = {
       time_is_order_only: fallback('BOOLEAN', false),
     },
     key: [],
-    order: ['user_id', 'event_ts', 'event_type', 'item_id', 'request_id', 'watch_ms', 'value'],
+    order: [
+      'user_id',
+      'event_ts',
+      'event_type',
+      'item_id',
+      'request_id',
+      'watch_ms',
+      'value',
+      'time_is_order_only',
+    ],
     attributes: 'none',
   },
   items: {

@@ -2,23 +2,25 @@ import * as tf from '@tensorflow/tfjs';
 import type { TeacherConfig } from '../config/config.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
-import { attend, attentionInitial, multiHeadAttention } from '../layers/attention.js';
+import { attend, attentionInitial, multiHeadAttention, paddingBias } from '../layers/attention.js';
 import type { Dimensions, RequestInputs } from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
 import { parametersOf, scoreBlock, type PreRanker } from './preRanker.js';
 import { similarityBias, similarityInitial } from './similarity.js';
+import { primed, primedInitial } from './weights.js';
 
 /**
  * The target-attention ranker: every candidate attends to the sequence.
  *   H    = X Wr + MHA(X, X, X)                                  (residual and self-attention are settings)
  *   h_c  = Σ_j softmax_j(q_c k_j / sqrt(width) + g cos(e_c, e_j) + r[age_j]) v_j,   q from e_c, k and v from H
- *   s_c  = two-tower score + exp(log_scale) cos(W h_c, P(item_c)) + bias
+ *   f_c  = log(1 + Σ_j exp(g cos(e_c, e_j) + r[age_j] - g))      soft count of behaviours like the candidate, a setting
+ *   s_c  = two-tower score + exp(log_scale) cos(W h_c, P(item_c)) + bias + w f_c,   w starting at 0
  * X, e: behaviours' and candidate's shared embeddings, [request, behaviour, shared] and [request, candidate, shared];
  * h: [request, candidate, width].
  * Source: tarq.md 1.5 for the frame; residual and similarity start are what makes it live (reference-experiments.md section 4,
- * item 1: AUC .72 -> .82 on Taobao, within-request share 1e-12 -> .43).
+ * item 1: AUC .72 -> .82 on Taobao, within-request share 1e-12 -> .43); soft count from tangent-codes.md (.8191 -> .8273).
  */
 export interface Ranker {
   initial(stream: RandomStream): Initial;
@@ -56,6 +58,7 @@ export function teacherRanker({ teacher, dimensions, towers, projectionHidden }:
         ...mlpInitial('projection', [item, projectionHidden, width], stream),
         log_scale: { shape: [], values: Float32Array.of(Math.log(5)) },
         bias: { shape: [], values: new Float32Array(1) },
+        ...(countsSoftly(teacher) && primedInitial('soft_count')),
       };
     },
     rank(inputs, parameters) {
@@ -74,8 +77,10 @@ export function teacherRanker({ teacher, dimensions, towers, projectionHidden }:
       const projection = unit(mlp(parameters, 'projection', 2, inputs.item.x));
       const cosine = dot(unit(linear(parameters, 'head', vector)), projection);
       const interaction = tf.add(tf.mul(cosine, tf.exp(parameters.log_scale!)), parameters.bias!);
-      const base = scoreBlock(towers, inputs, parametersOf(parameters, 'towers'));
-      return { logits: tf.add(base, interaction), vector };
+      const base = tf.add(scoreBlock(towers, inputs, parametersOf(parameters, 'towers')), interaction);
+      if (!bias || !countsSoftly(teacher)) return { logits: base as tf.Tensor2D, vector };
+      const count = softCount(bias, mask, parameters);
+      return { logits: tf.add(base, tf.mul(count, primed(parameters, 'soft_count'))), vector };
     },
   };
 }
@@ -93,4 +98,14 @@ function encode(
     : null;
   if (residual && attended) return tf.add(residual, attended);
   return residual ?? attended ?? x;
+}
+
+/** The soft count is made of the similarity logits. */
+const countsSoftly = (teacher: TeacherConfig) => teacher.softCount && teacher.similarityStart > 0;
+
+/** log(1 + Σ_j exp(bias_cj - g)) over real behaviours: [request, candidate]. */
+function softCount(bias: tf.Tensor, mask: tf.Tensor2D, parameters: Parameters): tf.Tensor2D {
+  const similarity = tf.exp(parameters.log_similarity!);
+  const logits = tf.add(bias, tf.expandDims(paddingBias(mask), 1));
+  return tf.softplus(tf.sub(tf.logSumExp(logits, 2), similarity));
 }

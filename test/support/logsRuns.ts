@@ -117,9 +117,9 @@ export async function writeOwnTables(
   } finally {
     await db.close();
   }
-  const sections = Object.keys(tables).map((name) => [
-    name,
-    { path: `${name}.parquet`, columns: mapping[name] ?? {} },
-  ]);
-  return { kind: 'tables', source, ...Object.fromEntries(sections) };
+  const sections: Record<string, unknown> = {};
+  for (const name of Object.keys(tables)) {
+    sections[name] = { path: `${name}.parquet`, columns: mapping[name] ?? {} };
+  }
+  return { kind: 'tables', source, ...sections };
 }

@@ -34,7 +34,7 @@ export interface Optimizer {
   ): { parameter: tf.Tensor; slots: tf.Tensor[] };
   /** Where steps without a gradient change anything: the effect of the steps from + 1 .. to, and the direction of the movement. */
   readonly drift?: {
-    over(from: number, to: number, learningRate: LearningRate): Drift;
-    direction(slots: readonly Float32Array[], element: number): number;
+    readonly over: (from: number, to: number, learningRate: LearningRate) => Drift;
+    readonly direction: (slots: readonly Float32Array[], element: number) => number;
   };
 }
