@@ -197,19 +197,19 @@ function linesOf(
   { sentence }: Verdict,
   { eval: { cutoffs } }: Config,
 ): string[] {
-  const k = Math.max(...cutoffs);
-  const metrics = [
-    'auc',
-    'gauc',
-    'request_auc',
-    'logloss',
-    `ndcg@${k}`,
-    `recall@${k}`,
-    `teacher_recall@${k}`,
-  ];
   const lines = measured
     .filter(({ scored }) => scored.split === 'test')
     .flatMap(({ scored, measurements }) => {
+      const k = tellingCutoff(cutoffs, scored.scored.offsets);
+      const metrics = [
+        'auc',
+        'gauc',
+        'request_auc',
+        'logloss',
+        `ndcg@${k}`,
+        `recall@${k}`,
+        `teacher_recall@${k}`,
+      ];
       const rows = measurements.models.map((model) => [
         model,
         ...metrics.map((metric) => {
@@ -217,11 +217,15 @@ function linesOf(
           return value === null || value === undefined ? '–' : decimals(value);
         }),
       ]);
-      const columns = [
-        { title: `set ${scored.set.toUpperCase()}, test` },
-        ...metrics.map((title) => ({ title, align: 'right' as const })),
-      ];
+      const title = `set ${scored.set.toUpperCase()}, test`;
+      const columns = [{ title }, ...metrics.map((metric) => ({ title: metric, align: 'right' as const }))];
       return [...tableLines(columns, rows), ''];
     });
   return [...lines, sentence];
+}
+
+/** The largest cutoff below the mean length of a list: at or beyond it every recall is 1. */
+function tellingCutoff(cutoffs: readonly number[], offsets: Int32Array): number {
+  const meanLength = offsets.at(-1)! / (offsets.length - 1);
+  return Math.max(Math.min(...cutoffs), ...cutoffs.filter((k) => k < meanLength));
 }
