@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testConfig } from '../../test/helpers/config.js';
-import { testData } from '../../test/helpers/encoded.js';
-import { blockOf, cpu, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/helpers/models.js';
+import { testConfig } from '../../test/support/trainingConfig.js';
+import { testData } from '../../test/support/encoded.js';
+import { blockOf, cpu, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/support/models.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { Forward } from '../engine/forward.js';
 import { RandomStream } from '../engine/random.js';

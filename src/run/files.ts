@@ -3,9 +3,9 @@
  * flushed too. A process that is killed leaves at most a temporary file, which the next one sweeps.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { CascadeError } from '../errors.js';
 
@@ -15,7 +15,7 @@ const temporaryMark = '.tmp-';
 export async function writeWhole(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${path}${temporaryMark}${process.pid}`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await write(temporary);
     await flush(temporary);
     await rename(temporary, path);
@@ -35,6 +35,28 @@ export async function writeText(path: string, text: string): Promise<void> {
       await file.close();
     }
   });
+}
+
+/**
+ * Makes a folder and those above it, one by one: Node's recursive mkdir calls a read-only disk «no such file» and never returns under
+ * /proc.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
+  try {
+    for (const folder of missing) {
+      await mkdir(folder).catch((error: unknown) => {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOENT') throw Object.assign(error as Error, { code: 'EROFS' }); // the one above is there, and takes none
+        if (code !== 'EEXIST') throw error; // another process was faster
+      });
+    }
+    if (!(await stat(path)).isDirectory())
+      throw Object.assign(new Error(`${path} is a file`), { code: 'ENOTDIR' });
+  } catch (cause) {
+    throw diskProblem(path, cause);
+  }
 }
 
 async function flush(path: string): Promise<void> {

@@ -2,11 +2,11 @@
  * Runs stages in order, skipping those whose outputs still hold, and says why each one runs or not. A stage that was cut off goes
  * on from its checkpoint when nothing that it depends on has changed; otherwise it starts from an empty folder.
  */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { internal } from '../errors.js';
 import { dependenciesOf, refuseStale, upstreamOf, whatChanged, type RunFolder } from './changes.js';
-import { diskProblem, sha256Text, sweepTemporaries, writeText } from './files.js';
+import { diskProblem, makeFolder, sha256Text, sweepTemporaries, writeText } from './files.js';
 import {
   readManifest,
   runFormat,
@@ -164,7 +164,7 @@ async function prepareFolder(stage: Stage, key: string, forced: boolean): Promis
     const goesOn = !forced && (await readStarted(stage.runFolder, stage.name)) === key;
     if (goesOn) await sweepTemporaries(stage.folder);
     else await rm(stage.folder, { recursive: true, force: true });
-    await mkdir(stage.folder, { recursive: true });
+    await makeFolder(stage.folder);
     await writeText(startedPath(stage.runFolder, stage.name), key);
   } catch (cause) {
     throw diskProblem(stage.folder, cause);

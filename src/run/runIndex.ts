@@ -9,6 +9,16 @@ export const configPath = (runFolder: string) => join(runFolder, 'config.yaml');
 const indexPath = (runFolder: string) => join(runFolder, 'run.json');
 
 export async function writeIndex(runFolder: string): Promise<void> {
+  await writeText(indexPath(runFolder), await indexText(runFolder, await configDigest(runFolder)));
+}
+
+/** Whether run.json is what the manifests say; null when there is none. `config`: the digest that it should hold of config.yaml. */
+export async function indexHolds(runFolder: string, config: string | null): Promise<boolean | null> {
+  const present = await readFile(indexPath(runFolder), 'utf8').catch(() => null);
+  return present === null ? null : present === (await indexText(runFolder, config));
+}
+
+async function indexText(runFolder: string, config: string | null): Promise<string> {
   const stages: Record<string, unknown> = {};
   for (const name of stageNames) {
     const manifest = await readManifest(runFolder, name).catch(() => null);
@@ -20,9 +30,13 @@ export async function writeIndex(runFolder: string): Promise<void> {
       bytes: manifest.outputs.reduce((sum, file) => sum + file.bytes, 0),
     };
   }
+  return `${JSON.stringify({ format: runFormat, config_sha256: config, stages }, null, 2)}\n`;
+}
+
+/** SHA-256 of config.yaml as it is, or null. */
+export async function configDigest(runFolder: string): Promise<string | null> {
   const config = await readFile(configPath(runFolder), 'utf8').catch(() => null);
-  const index = { format: runFormat, config_sha256: config && sha256Text(config), stages };
-  await writeText(indexPath(runFolder), `${JSON.stringify(index, null, 2)}\n`);
+  return config && sha256Text(config);
 }
 
 /** The digest that the index holds of config.yaml; null when there is no index, or none that can be read. */

@@ -2,10 +2,10 @@
  * Checkpoints of a training: everything needed to go on as if it had never stopped. Two files, the numbers and then a small record
  * with their hash; the record is written last and carries its own, so that a half written or damaged checkpoint is never used.
  */
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSafetensors, writeSafetensors, type StoredTensor } from '../engine/safetensors.js';
-import { sha256, sha256Text, writeText, writeWhole } from '../run/files.js';
+import { makeFolder, sha256, sha256Text, writeText, writeWhole } from '../run/files.js';
 import type { Progress } from '../run/progress.js';
 
 export interface Checkpoint<State> {
@@ -27,7 +27,7 @@ export async function writeCheckpoint<State>(
   folder: string,
   { state, tensors }: Checkpoint<State>,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const before = await readdir(folder);
   const number = 1 + Math.max(0, ...before.map((name) => Number(/^weights-(\d+)\./.exec(name)?.[1] ?? 0)));
   const file = `weights-${number}.safetensors`;

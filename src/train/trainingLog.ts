@@ -13,7 +13,8 @@ const schema = {
 
 function* batches(logs: Readonly<Record<string, TrainingLog>>): Generator<Batch> {
   for (const [model, log] of Object.entries(logs)) {
-    for (const [name, values] of Object.entries(log)) {
+    for (const name of Object.keys(log).toSorted()) {
+      const values = log[name]!;
       const rows = values.length;
       yield {
         rows,
