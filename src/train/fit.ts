@@ -8,12 +8,10 @@ import type { TrainingConfig } from '../config/config.js';
 import type { BatchNeeds, BlockShape } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
 import type { Device } from '../engine/device.js';
-import { EmbeddingTable } from '../engine/embeddings.js';
 import { Forward, type ForwardFunction } from '../engine/forward.js';
 import { makeOptimizer } from '../engine/optim/make.js';
 import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
-import type { StoredTensor } from '../engine/safetensors.js';
 import { copyState, type ModelState } from '../engine/state.js';
 import {
   settledState,
@@ -23,11 +21,11 @@ import {
   type TrainedModel,
 } from '../engine/gradients.js';
 import { TrainingStep } from '../engine/step.js';
-import { internal } from '../errors.js';
 import { auc } from '../metrics/auc.js';
 import type { Progress } from '../run/progress.js';
 import { BatchStream, startPosition, type BlockSource, type StreamPosition } from './batchStream.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { logArrays, restoreArrays, restoreLog, trainingArrays } from './trainingArrays.js';
 import { openSplit, scoreSplit } from './scoring.js';
 
 export interface FitPlan {
@@ -132,9 +130,9 @@ class Training {
     const { learningRate } = budgetOf(plan, context);
     const models = mapValues(plan.trained, (state) => trainedModel(state, optimizer, learningRate));
     const checkpoint = await readCheckpoint<Progressed>(folderOf(plan, context), context.progress);
+    const best = mapValues(plan.trained, copyState);
     if (checkpoint) {
-      restoreModels(models, checkpoint.tensors);
-      const best = mapValues(plan.trained, (state, name) => restoreBest(state, name, checkpoint.tensors));
+      restoreArrays(trainingArrays(models, best), checkpoint.tensors);
       return new Training(plan, context, models, checkpoint.state, restoreLog(checkpoint.tensors), best);
     }
     const { requests } = budgetOf(plan, context);
@@ -151,7 +149,7 @@ class Training {
       bestAt: -1,
       finished: false,
     };
-    return new Training(plan, context, models, state, {}, mapValues(plan.trained, copyState));
+    return new Training(plan, context, models, state, {}, best);
   }
 
   get finished(): boolean {
@@ -298,69 +296,12 @@ class Training {
   }
 
   private async save(): Promise<void> {
-    const tensors: Record<string, StoredTensor> = {};
-    for (const [name, { state, slots, tableSlots, rows }] of Object.entries(this.models)) {
-      Object.assign(tensors, storedState(`now/${name}`, state));
-      tensors[`now/${name}/since`] = { shape: [rows.since.length], values: rows.since };
-      slots.forEach((slot, i) => (tensors[`now/${name}/slot ${i}`] = { shape: [slot.length], values: slot }));
-      tableSlots.forEach(({ rows, width, values }, i) => {
-        tensors[`now/${name}/table slot ${i}`] = { shape: [rows, width], values };
-      });
-      Object.assign(tensors, storedState(`best/${name}`, this.best[name]!));
-    }
-    for (const [name, values] of Object.entries(this.log)) {
-      tensors[`log/${name}`] = { shape: [values.length], values: Float32Array.from(values) };
-    }
+    const tensors = { ...trainingArrays(this.models, this.best), ...logArrays(this.log) };
     await writeCheckpoint(folderOf(this.plan, this.context), { state: this.state, tensors });
   }
 }
 
 const folderOf = (plan: FitPlan, context: FitContext) => join(context.checkpointFolder, plan.name);
-
-const storedState = (prefix: string, { vector, table }: ModelState): Record<string, StoredTensor> => ({
-  [`${prefix}/vector`]: { shape: [vector.length], values: vector },
-  [`${prefix}/table`]: { shape: [table.rows, table.width], values: table.values },
-});
-
-function restoreModels(models: Readonly<Record<string, TrainedModel>>, tensors: StoredTensors): void {
-  const read = (name: string): Float32Array =>
-    (tensors[name]?.values as Float32Array | undefined) ?? internal(`checkpoint without ${name}`);
-  for (const [name, { state, slots, tableSlots, rows }] of Object.entries(models)) {
-    rows.since.set(
-      (tensors[`now/${name}/since`] ?? internal('checkpoint without since')).values as Int32Array,
-    );
-    state.vector.set(read(`now/${name}/vector`));
-    state.table.values.set(read(`now/${name}/table`));
-    slots.forEach((slot, i) => {
-      slot.set(read(`now/${name}/slot ${i}`));
-    });
-    tableSlots.forEach((slot, i) => {
-      slot.values.set(read(`now/${name}/table slot ${i}`));
-    });
-  }
-}
-
-type StoredTensors = Readonly<Record<string, StoredTensor>>;
-
-function restoreBest({ layout, table }: ModelState, name: string, tensors: StoredTensors): ModelState {
-  return {
-    layout,
-    vector: tensors[`best/${name}/vector`]!.values as Float32Array,
-    table: EmbeddingTable.from(
-      table.rows,
-      table.width,
-      tensors[`best/${name}/table`]!.values as Float32Array,
-    ),
-  };
-}
-
-function restoreLog(tensors: StoredTensors): Record<string, number[]> {
-  const log: Record<string, number[]> = {};
-  for (const [name, { values }] of Object.entries(tensors)) {
-    if (name.startsWith('log/')) log[name.slice('log/'.length)] = Array.from(values as Float32Array);
-  }
-  return log;
-}
 
 interface Budget {
   /** Requests of the primary set in one pass. */
