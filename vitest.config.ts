@@ -7,7 +7,7 @@ export default defineConfig({
     // Native engines (DuckDB, ONNX Runtime) in processes of their own; two cores share them.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
   },
 });

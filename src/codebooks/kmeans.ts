@@ -1,6 +1,7 @@
 /**
  * k-means by Lloyd's algorithm with k-means++ seeding, in double precision and a fixed order of summation: the same vectors and
- * stream give the same centres. For the start of a codebook; corpora beyond a sample's size are sampled by the caller.
+ * stream give the same centres. Corpora beyond a sample's size are sampled by the caller. A vector may have a weight, which counts in
+ * the means and in seeding; without weights each counts once.
  */
 import { internal } from '../errors.js';
 import type { RandomStream } from '../engine/random.js';
@@ -19,13 +20,23 @@ export function kmeans(
   codes: number,
   iterations: number,
   stream: RandomStream,
+  weights?: Float64Array,
 ): Clusters {
-  const count = vectors.length / width;
-  if (count === 0) internal('k-means of no vectors');
-  const centres = seed(vectors, width, codes, stream);
+  if (vectors.length === 0) internal('k-means of no vectors');
+  return lloyd(vectors, width, seed(vectors, width, codes, stream, weights), iterations, weights);
+}
+
+/** Lloyd's iterations from these centres, which are changed in place; ends early when no vector changes its centre. */
+function lloyd(
+  vectors: Float32Array,
+  width: number,
+  centres: Float32Array,
+  iterations: number,
+  weights?: Float64Array,
+): Clusters {
   let nearest = assign(vectors, centres, width).nearest;
   for (let iteration = 0; iteration < iterations; iteration++) {
-    moveToMeans(vectors, width, centres, nearest);
+    moveToMeans(vectors, width, centres, nearest, weights);
     const next = assign(vectors, centres, width);
     const moved = next.nearest.some((code, i) => code !== nearest[i]);
     nearest = next.nearest;
@@ -35,7 +46,13 @@ export function kmeans(
 }
 
 /** Each further centre is a vector drawn in proportion to its squared distance from the centres so far (Arthur and Vassilvitskii 2007). */
-function seed(vectors: Float32Array, width: number, codes: number, stream: RandomStream): Float32Array {
+function seed(
+  vectors: Float32Array,
+  width: number,
+  codes: number,
+  stream: RandomStream,
+  weights?: Float64Array,
+): Float32Array {
   const count = vectors.length / width;
   const centres = new Float32Array(codes * width);
   const distances = new Float64Array(count).fill(Infinity);
@@ -45,12 +62,12 @@ function seed(vectors: Float32Array, width: number, codes: number, stream: Rando
     let total = 0;
     for (let i = 0; i < count; i++) {
       distances[i] = Math.min(distances[i]!, squaredDistance(vectors, i, centres, code, width));
-      total += distances[i]!;
+      total += distances[i]! * (weights?.[i] ?? 1);
     }
     let draw = stream.uniform() * total;
     chosen = total > 0 ? count - 1 : stream.below(count); // all vectors are centres: any will do
     for (let i = 0; total > 0 && i < count; i++) {
-      draw -= distances[i]!;
+      draw -= distances[i]! * (weights?.[i] ?? 1);
       if (draw < 0) {
         chosen = i;
         break;
@@ -85,13 +102,20 @@ export function assign(
 }
 
 /** Moves each centre to the mean of its vectors; a centre without any goes to the vector that is farthest from its own centre. */
-function moveToMeans(vectors: Float32Array, width: number, centres: Float32Array, nearest: Int32Array): void {
+function moveToMeans(
+  vectors: Float32Array,
+  width: number,
+  centres: Float32Array,
+  nearest: Int32Array,
+  weights?: Float64Array,
+): void {
   const codes = centres.length / width;
   const sums = new Float64Array(codes * width);
-  const counts = new Int32Array(codes);
+  const counts = new Float64Array(codes);
   nearest.forEach((code, i) => {
-    counts[code]!++;
-    for (let j = 0; j < width; j++) sums[code * width + j]! += vectors[i * width + j]!;
+    const weight = weights?.[i] ?? 1;
+    counts[code]! += weight;
+    for (let j = 0; j < width; j++) sums[code * width + j]! += weight * vectors[i * width + j]!;
   });
   const farthest = counts.includes(0) ? byDistance(vectors, centres, nearest, width) : [];
   for (let code = 0; code < codes; code++) {
@@ -135,10 +159,35 @@ export function residualKmeans(
   width: number,
   { levels, codes, iterations }: { levels: number; codes: number; iterations: number },
   stream: RandomStream,
+  weights?: Float64Array,
+): Float32Array[] {
+  return overResiduals(vectors, width, levels, (residuals) =>
+    kmeans(residuals, width, codes, iterations, stream, weights),
+  );
+}
+
+/** The same from the centres that are there: vectors have moved a little, and codes keep their numbers. */
+export function refitResidualKmeans(
+  vectors: Float32Array,
+  width: number,
+  centres: readonly Float32Array[],
+  iterations: number,
+  weights?: Float64Array,
+): Float32Array[] {
+  return overResiduals(vectors, width, centres.length, (residuals, level) =>
+    lloyd(residuals, width, centres[level]!.slice(), iterations, weights),
+  );
+}
+
+function overResiduals(
+  vectors: Float32Array,
+  width: number,
+  levels: number,
+  cluster: (residuals: Float32Array, level: number) => Clusters,
 ): Float32Array[] {
   const residuals = vectors.slice();
-  return Array.from({ length: levels }, () => {
-    const { centres, nearest } = kmeans(residuals, width, codes, iterations, stream);
+  return Array.from({ length: levels }, (_, level) => {
+    const { centres, nearest } = cluster(residuals, level);
     nearest.forEach((code, i) => {
       for (let j = 0; j < width; j++) residuals[i * width + j]! -= centres[code * width + j]!;
     });

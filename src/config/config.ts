@@ -31,6 +31,8 @@ export type TowersConfig = Config['towers'];
 export type CodebookConfig = Config['codebook'];
 export type TeacherConfig = Config['teacher'];
 export type StudentConfig = Config['distill']['student'];
+export type TarqConfig = Extract<StudentConfig, { kind: 'tarq' }>;
+export type CodeAttentionConfig = Exclude<StudentConfig, TarqConfig>;
 
 /** The one record whose keys are data: logs.<table>.columns. (A cross's columns are a list.) */
 const keepsItsKeys = (parent: string) => parent === 'columns';

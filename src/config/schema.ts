@@ -465,6 +465,18 @@ const teacher = z.strictObject({
   ),
 });
 
+/** Terms that any student may carry on top of its own. Each starts at weight 0, so that data decides. */
+const cheapTerms = {
+  raw_cosine: key(
+    z.enum(['off', 'plain', 'recency']).default('off'),
+    'a term of the cosine between candidate and pooled raw embeddings of the behaviours: their mean, or weighted by a learned recency',
+  ),
+  match_counts: key(
+    z.boolean().default(false),
+    "a term of how often the candidate's values occur in the sequence, per shared feature",
+  ),
+};
+
 const tarq = z.strictObject({
   kind: usualKind('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
   ...attention,
@@ -484,10 +496,60 @@ const tarq = z.strictObject({
     z.boolean().default(true),
     'the candidate gets a gradient through the code it is looked up by',
   ),
+  ...cheapTerms,
+});
+
+/** Attention evaluated at item codes and corrected to first order. */
+const codeAttention = {
+  width: key(width.default(32), 'width D of the attended vector'),
+  similarity_start: key(
+    z.number().positive().default(5),
+    'first value of g, the sharpness of the similarity kernel exp(g cos)',
+  ),
+  recency: key(z.boolean().default(true), 'learned bias per age of a behaviour, started at 0'),
+  soft_count: key(
+    z.boolean().default(true),
+    'the term log(1 + sum of similarities), its weight started at 0; most of what attention gains',
+  ),
+  tangent: key(
+    z.boolean().default(true),
+    'the soft count is corrected by its slope at the code times what the code misses',
+  ),
+  straight_through: key(z.boolean().default(true), 'the candidate gets the gradient that its code would get'),
+  refit_every: key(
+    z.int().min(0).default(30),
+    'steps between refits of the codes by k-means from where they are; 0 = at the end of each epoch only',
+  ),
+  refit_iterations: key(count.default(2), "Lloyd's iterations of a refit"),
+  ...cheapTerms,
+};
+
+const tangent = z.strictObject({
+  kind: z
+    .literal('tangent')
+    .describe(
+      'one code of many per item, and a tangent (tangent-codes.md): cheaper than TARQ and measured better',
+    ),
+  codes: key(z.int().min(2).max(4096).default(256), 'codes; more where items are rich'),
+  ...codeAttention,
+});
+
+const prefix = z.strictObject({
+  kind: z
+    .literal('prefix')
+    .describe(
+      'sums of residual codes as one query, by recombining scores: finer than tangent, dearer per candidate',
+    ),
+  levels: key(z.int().min(2).max(8).default(3), 'residual levels'),
+  codes: key(z.int().min(2).max(4096).default(64), 'codes per level'),
+  ...codeAttention,
 });
 
 const distill = z.strictObject({
-  student: key(z.discriminatedUnion('kind', [tarq]).prefault({}), 'the pre-ranker that is distilled'),
+  student: key(
+    z.discriminatedUnion('kind', [tarq, prefix, tangent]).prefault({}),
+    'the pre-ranker that is distilled',
+  ),
   rivals: key(
     z
       .array(z.enum(['two_tower_cosine', 'two_tower_cosine_recency', 'match_count']))

@@ -73,7 +73,7 @@ export const recencyInitial = (behaviours: number): Initial => ({
 export const recencyBias = (parameters: Parameters): tf.Tensor2D => tf.reshape(parameters.recency!, [1, -1]);
 
 /** 1 for a request with at least one behaviour, else 0: [request, 1, 1]. */
-function hasHistory(mask: tf.Tensor2D): tf.Tensor3D {
+export function hasHistory(mask: tf.Tensor2D): tf.Tensor3D {
   return tf.reshape(tf.minimum(tf.sum(mask, 1), tf.ones([mask.shape[0]])), [mask.shape[0], 1, 1]);
 }
 

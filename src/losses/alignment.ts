@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../engine/autodiff.js';
 import { squaredDistances } from '../codebooks/residual.js';
+import { lookUpPersonal } from '../layers/personalTable.js';
 
 /**
  * Codebook alignment: the geometry of a request's personal codebook is pulled to the geometry of the raw one.
@@ -73,16 +74,4 @@ function batchedDistances(vectors: tf.Tensor3D, codes: tf.Tensor3D): tf.Tensor3D
   const products = tf.matMul(vectors, codes, false, true);
   const lengths = tf.expandDims(tf.sum(tf.square(codes), 2), 1);
   return tf.add(tf.sub(tf.sum(tf.square(vectors), 2, true), tf.mul(products, 2)), lengths);
-}
-
-/** Rows of each request's own table: [request, code, width] by [request, candidate] -> [request, candidate, width]. */
-export function lookUpPersonal(table: tf.Tensor3D, codes: tf.Tensor2D): tf.Tensor3D {
-  const [requests, count, width] = table.shape;
-  const offsets = tf.tensor2d(
-    Array.from({ length: requests }, (_, request) => request * count),
-    [requests, 1],
-    'int32',
-  );
-  const rows: tf.Tensor = tf.reshape(table, [requests * count, width]);
-  return tf.gather(rows, tf.add(codes, offsets)) as tf.Tensor3D;
 }

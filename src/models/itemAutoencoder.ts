@@ -4,6 +4,7 @@ import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { unit } from '../layers/normalize.js';
+import { codebookName, type ItemCodes } from './itemCodes.js';
 
 /**
  * The item autoencoder whose latent is quantised.
@@ -22,8 +23,6 @@ export interface ItemAutoencoder {
   /** The raw codebooks, one [code, latent] per level. */
   codebooks(parameters: Parameters): tf.Tensor2D[];
 }
-
-export const codebookName = (level: number) => `codes/${level}`;
 
 export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): ItemAutoencoder {
   const encoder = [sharedWidth, ...config.encoderHidden, config.latentWidth];
@@ -49,5 +48,18 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
     decode: (latent, parameters) => mlp(parameters, 'decoder', decoder.length - 1, latent) as tf.Tensor2D,
     codebooks: (parameters) =>
       Array.from({ length: config.levels }, (_, level) => parameters[codebookName(level)] as tf.Tensor2D),
+  };
+}
+
+/** TARQ's codes: residual codes of the autoencoder's latent. */
+export function autoencoderCodes(config: CodebookConfig, sharedWidth: number): ItemCodes {
+  const autoencoder = itemAutoencoder(config, sharedWidth);
+  return {
+    part: 'tarq',
+    levels: config.levels,
+    codes: config.codes,
+    width: config.latentWidth,
+    latent: (shared, own) => autoencoder.encode(autoencoder.input(shared), own),
+    codebooks: (own) => autoencoder.codebooks(own),
   };
 }

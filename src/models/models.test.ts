@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testConfig } from '../../test/support/trainingConfig.js';
+import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/support/models.js';
 import type { EncodedData } from '../data/encodedData.js';
@@ -12,7 +12,7 @@ import { makeOptimizer } from '../engine/optim/make.js';
 import { embedBlock } from '../layers/inputs.js';
 import { preRankerLoss, rankerScores, roles } from '../train/objectives.js';
 import { scoreBlock, trainBlock } from './preRanker.js';
-import { preRanker, preRankerNames, teacherModel } from './registry.js';
+import { preRanker, preRankerNames, teacherModel, type PreRankerName } from './registry.js';
 
 let data: EncodedData;
 const frame = () => ({ layout: data.layout, baseLogit: -0.7 });
@@ -22,8 +22,13 @@ beforeAll(async () => {
   data = testData();
 });
 
+const configOf = (name: PreRankerName) => {
+  const kind = /^student_(tarq|prefix|tangent)$/.exec(name)?.[1];
+  return kind ? studentConfig(kind as 'tarq' | 'prefix' | 'tangent') : testConfig();
+};
+
 describe.each(preRankerNames)('%s', (name) => {
-  const config = testConfig();
+  const config = configOf(name);
   const build = () => {
     const named = preRanker(name, config, frame());
     return { ...named, state: stateOf(data, named.model.initial(RandomStream.of(1, 'initial'))) };
@@ -69,7 +74,7 @@ describe.each(preRankerNames)('%s', (name) => {
     );
     const expected = score(tensors);
     expect(relativeError(score({ ...tensors, 'b/behaviours': padded }), expected)).toBeLessThan(1e-6);
-    if (name === 'two_tower_cosine_recency') return; // its weights depend on the age
+    if (['two_tower_cosine_recency', 'student_prefix', 'student_tangent'].includes(name)) return; // age counts in them
     const reversed = { 'b/behaviours': tf.reverse(behaviours, 1), 'b/behaviour_mask': tf.reverse(mask, 1) };
     expect(relativeError(score({ ...tensors, ...reversed }), expected)).toBeLessThan(1e-6);
   });

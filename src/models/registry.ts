@@ -2,10 +2,13 @@
  * The models of a pipeline by the names that metrics use. Every pre-ranker is a two-tower backbone plus terms; each name says here
  * what it is made of and what its batches must carry.
  */
-import type { Config } from '../config/config.js';
+import type { Config, StudentConfig, TarqConfig } from '../config/config.js';
 import type { BatchNeeds } from '../data/batches.js';
 import type { InputLayout } from '../data/inputLayout.js';
-import { dimensions } from '../layers/inputs.js';
+import { dimensions, type Dimensions } from '../layers/inputs.js';
+import { attentionCodes, codeAttention } from './codeAttention.js';
+import { autoencoderCodes } from './itemAutoencoder.js';
+import type { ItemCodes } from './itemCodes.js';
 import { matchCount } from './matchCount.js';
 import type { PreRanker } from './preRanker.js';
 import { rawCosine } from './rawCosine.js';
@@ -20,6 +23,8 @@ export const preRankerNames = [
   'two_tower_cosine_recency',
   'match_count',
   'student_tarq',
+  'student_prefix',
+  'student_tangent',
 ] as const;
 export type PreRankerName = (typeof preRankerNames)[number];
 
@@ -59,11 +64,40 @@ export function preRanker(name: PreRankerName, config: Config, frame: ModelFrame
     case 'match_count':
       return { model: sumOf({ towers, match: matchCount(dims) }), needs: { matchCounts: true } };
     case 'student_tarq':
-      return {
-        model: sumOf({ towers: studentTowers(config, frame), tarq: tarqOf(config, frame) }),
-        needs: plain,
-      };
+    case 'student_prefix':
+    case 'student_tangent':
+      return student(config, frame);
   }
+}
+
+/** The student's own term on its backbone, and the cheap terms that the config gives it. */
+function student(config: Config, frame: ModelFrame): NamedModel {
+  const { student } = config.distill;
+  const dims = dimensions(frame.layout);
+  const term =
+    student.kind === 'tarq'
+      ? { tarq: tarqOf(config, student, frame) }
+      : {
+          attention: codeAttention({ student, dimensions: dims, projectionHidden: config.towers.width }),
+        };
+  const model = sumOf({ towers: studentTowers(config, frame), ...term, ...cheapTerms(student, dims) });
+  return { model, needs: { matchCounts: student.matchCounts } };
+}
+
+function cheapTerms(
+  { rawCosine: pool, matchCounts }: Pick<StudentConfig, 'rawCosine' | 'matchCounts'>,
+  dims: Dimensions,
+): Record<string, PreRanker> {
+  return {
+    ...(pool !== 'off' && { cosine: rawCosine(dims, { recency: pool === 'recency' }) }),
+    ...(matchCounts && { match: matchCount(dims) }),
+  };
+}
+
+/** How the student that the config selects codes items. */
+export function studentCodes({ distill: { student }, codebook }: Config, { layout }: ModelFrame): ItemCodes {
+  const { shared } = dimensions(layout);
+  return student.kind === 'tarq' ? autoencoderCodes(codebook, shared) : attentionCodes(student, shared);
 }
 
 /** The backbone of the student alone: what the codebook's warm-up trains. */
@@ -83,22 +117,22 @@ const towersOf = (config: Config, { layout, baseLogit }: ModelFrame, sequence: S
   twoTower({ towers: config.towers, dimensions: dimensions(layout), sequence, baseLogit });
 
 function studentTowers(config: Config, frame: ModelFrame): PreRanker {
-  const { sequence, width, heads } = config.distill.student;
-  return towersOf(
-    config,
-    frame,
-    sequence === 'mean_pool' ? { kind: sequence } : { kind: sequence, width, heads },
-  );
+  const { student } = config.distill;
+  if (student.kind !== 'tarq' || student.sequence === 'mean_pool')
+    return towersOf(config, frame, { kind: 'mean_pool' });
+  return towersOf(config, frame, { kind: student.sequence, width: student.width, heads: student.heads });
 }
 
-function tarqOf(config: Config, { layout }: ModelFrame): PreRanker {
-  const { student, losses } = config.distill;
-  const projectionHidden = config.towers.width;
+function tarqOf(
+  { codebook, towers, distill }: Config,
+  student: TarqConfig,
+  { layout }: ModelFrame,
+): PreRanker {
   return tarqTerm({
     student,
-    codebook: config.codebook,
+    codebook,
     dimensions: dimensions(layout),
-    projectionHidden,
-    losses,
+    projectionHidden: towers.width,
+    losses: distill.losses,
   });
 }

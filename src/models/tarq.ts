@@ -17,7 +17,7 @@
  * the parts of a code tuple add up; gates start at 1 for the first level and 0 for the others, because a residual is not an item.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { CodebookConfig, StudentConfig } from '../config/config.js';
+import type { CodebookConfig, TarqConfig } from '../config/config.js';
 import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
@@ -27,7 +27,8 @@ import type { Dimensions, ItemInput, RequestInputs, SequenceInput } from '../lay
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
-import { alignmentLoss, lookUpPersonal } from '../losses/alignment.js';
+import { lookUpPersonal } from '../layers/personalTable.js';
+import { alignmentLoss } from '../losses/alignment.js';
 import { autoencoderLoss } from '../losses/autoencoder.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
 import { itemAutoencoder } from './itemAutoencoder.js';
@@ -35,7 +36,7 @@ import type { PreRanker, TrainedScore, TrainingGuide } from './preRanker.js';
 import { similarityBias, similarityInitial } from './similarity.js';
 
 export interface TarqOptions {
-  readonly student: StudentConfig;
+  readonly student: TarqConfig;
   readonly codebook: CodebookConfig;
   readonly dimensions: Dimensions;
   /** Hidden width of the item's projection P. */

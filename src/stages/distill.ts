@@ -1,19 +1,17 @@
 /**
  * Distillation: the student, its two-tower baseline and the cheap rivals, all on the same data with the same budget.
- * In:  samples (encoded), codebook (warm_up.safetensors), teacher (teacher.safetensors, encoded set C).
+ * In:  samples (encoded), codebook (student.safetensors), teacher (teacher.safetensors, encoded set C).
  * Out: <model>.safetensors for each, codes and codebook (final: re-encoded with the student's own encoder), health, validation (AUC of
  *      every epoch), training_log (every loss term of every step by name).
  * Promise: every model sees the same requests in the same order; the student's warm-up in the codebook stage counts as part of its
  * budget; the epoch kept is the one with the best validation AUC on set A. Interrupted and resumed = never interrupted.
  */
 import type { Config } from '../config/config.js';
-import { codebookHealth, type CodebookHealth } from '../codebooks/health.js';
 import type { TeacherScores } from '../data/batches.js';
 import { shardsPerWindow } from '../data/requestOrder.js';
 import type { ShardEntry } from '../data/shards.js';
 import { writeSafetensors } from '../engine/safetensors.js';
-import { modelState, storedTensors, type Initial, type ModelState } from '../engine/state.js';
-import { codebookName } from '../models/itemAutoencoder.js';
+import { storedTensors } from '../engine/state.js';
 import {
   preRanker,
   studentName,
@@ -21,18 +19,17 @@ import {
   trainedPreRankers,
   type PreRankerName,
 } from '../models/registry.js';
+import { internal } from '../errors.js';
 import type { Stage, StageResult } from '../run/stage.js';
-import { healthLines, writeCodes, writeHealth } from '../train/codebookTables.js';
+import { distinctItems, drawItems, refitCodes, trainingItems } from '../train/codeFitting.js';
+import { healthLines, writeCodebook } from '../train/codebookTables.js';
 import { fit, type FitPlan, type FitResult } from '../train/fit.js';
-import { encodeItems } from '../train/itemEncoding.js';
+import { ItemEncoder } from '../train/itemEncoding.js';
 import { preRankerLoss, preRankerScores, roles } from '../train/objectives.js';
 import { readTeacherScores, teacherFile } from '../train/teacherScores.js';
 import { writeTrainingLog } from '../train/trainingLog.js';
 import { writeValidationTable } from '../train/validationTable.js';
-import { readModel, readModelState, Workbench } from '../train/workbench.js';
-
-/** Part of the student's parameters that holds autoencoder and codes. */
-const codesPart = 'tarq';
+import { readModelState, Workbench } from '../train/workbench.js';
 
 export async function distill(stage: Stage, config: Config): Promise<StageResult> {
   const bench = await Workbench.open(stage, config);
@@ -45,7 +42,7 @@ export async function distill(stage: Stage, config: Config): Promise<StageResult
     await stage.write(`${model}.safetensors`, (path) => writeSafetensors(path, { tensors, metadata: {} }));
   }
   const student = trainings.at(-1)!.result.best[roles.model]!;
-  const health = await writeFinalCodes(bench, student);
+  const health = await writeCodebook(bench, student);
   await writeTrainingLog(
     stage,
     Object.fromEntries(trainings.map(({ model, result }) => [model, result.log])),
@@ -95,9 +92,11 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
   const { model, needs } = preRanker(name, config, bench.frame);
   const isStudent = name === studentName(config);
   const usesB = losses.clickB > 0 || losses.tutor > 0;
-  const takesVectors = isStudent && (losses.alignment > 0 || losses.reconstruction > 0);
-  const initial = model.initial(bench.initialStream('pre_ranker'));
-  const state = isStudent ? await warmedUp(bench, initial) : bench.newState(initial, 'pre_ranker');
+  const isTarq = name === 'student_tarq';
+  const takesVectors = isTarq && (losses.alignment > 0 || losses.reconstruction > 0);
+  const state = isStudent
+    ? await readModelState(await bench.stage.read('codebook', 'student.safetensors'))
+    : bench.newState(model.initial(bench.initialStream('pre_ranker')), 'pre_ranker');
   const teacher = takesVectors
     ? await readModelState(await bench.stage.read('teacher', 'teacher.safetensors'))
     : null;
@@ -117,27 +116,28 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
     primary: { shape: bench.block('a'), split: 'train' },
     ...(usesB && { secondary: { shape: bench.block('b'), split: 'train', teacher: setC } }),
     epochs,
-    epochsBefore: isStudent ? config.codebook.warmUp : 0,
+    epochsBefore: isTarq ? config.codebook.warmUp : 0,
+    ...(isStudent && !isTarq && { between: refits(bench) }),
     validation: { score: preRankerScores(model, data.layout, 'a'), shape: bench.block('a'), patience },
   };
 }
 
-/** The student's first state: what the codebook stage has warmed up, and first values for the rest. */
-async function warmedUp({ stage }: Workbench, initial: Initial): Promise<ModelState> {
-  const warm = await readModel(await stage.read('codebook', 'warm_up.safetensors'));
-  return modelState({ ...initial, ...warm.initial }, warm.table);
+/** Codes that are centres follow the embeddings while these move. */
+function refits(bench: Workbench): NonNullable<FitPlan['between']> {
+  const { config, data, device, codes: coder } = bench;
+  const { student } = config.distill;
+  if (student.kind === 'tarq') return internal('the codes of TARQ are trained, not fitted');
+  const sample = distinctItems(
+    data,
+    drawItems(trainingItems(data), refitSample, bench.random('distill/refit')),
+  );
+  const encoder = new ItemEncoder(data, coder, device);
+  return {
+    everySteps: student.refitEvery,
+    run: (models, step) =>
+      refitCodes(models[roles.model]!, step, coder, encoder, sample, student.refitIterations),
+  };
 }
 
-/** Codes of the whole corpus by the student's own encoder: what evaluation and export read. */
-async function writeFinalCodes(bench: Workbench, student: ModelState): Promise<CodebookHealth> {
-  const { config, data, device, stage } = bench;
-  const { levels, codes } = config.codebook;
-  const encoded = await encodeItems(data, student, codesPart, bench.codebook, device);
-  const codebooks = Array.from({ length: levels }, (_, level) =>
-    student.layout.view(student.vector, `${codesPart}/${codebookName(level)}`),
-  );
-  await writeCodes(stage, data.items.ids, encoded.codes, codebooks, config.codebook);
-  const health = codebookHealth(encoded.codes, levels, codes, encoded.squaredErrors, encoded.variance);
-  await writeHealth(stage, health);
-  return health;
-}
+/** Items that a refit looks at, at most: what it costs is this times the codes. */
+const refitSample = 8192;

@@ -26,7 +26,7 @@ const samples: StageDefinition = {
 
 const codebook: StageDefinition = {
   name: 'codebook',
-  version: 1,
+  version: 2,
   reads: ['samples'],
   settings: (config) => ({
     ...training(config),
@@ -46,7 +46,7 @@ const teacher: StageDefinition = {
 
 const distill: StageDefinition = {
   name: 'distill',
-  version: 1,
+  version: 2,
   reads: ['samples', 'codebook', 'teacher'],
   settings: (config) => ({
     ...training(config),

@@ -1,8 +1,28 @@
 /** The Parquet tables of a codebook: codes of every item, code vectors, health. `codebook` and `distill` write the same. */
-import type { CodebookHealth } from '../codebooks/health.js';
+import { codebookHealth, type CodebookHealth } from '../codebooks/health.js';
 import { columnsOf, type Batch, type Schema } from '../data/columns.js';
 import { writeBatches } from '../data/parquet.js';
-import type { Stage } from '../run/stage.js';
+import type { ModelState } from '../engine/state.js';
+import { codebooksOf } from './codeFitting.js';
+import { encodeItems } from './itemEncoding.js';
+import type { Workbench } from './workbench.js';
+
+/** Codes of the whole corpus under a student's present state, with its codebook and their health. */
+export async function writeCodebook(bench: Workbench, state: ModelState): Promise<CodebookHealth> {
+  const { data, device, stage, codes: coder } = bench;
+  const { codes, squaredErrors, variance } = await encodeItems(data, state, coder, device);
+  const { schema, batch } = codesTable(data.items.ids, codes, coder.levels);
+  const codebook = codebookTable(codebooksOf(state, coder), coder.width);
+  const health = codebookHealth(codes, coder.levels, coder.codes, squaredErrors, variance);
+  await stage.withDuckdb(async (db) => {
+    const write = (table: string, tableSchema: Schema, rows: Batch) =>
+      stage.write(`${table}/part-00000.parquet`, (path) => writeBatches(db, tableSchema, [rows], path));
+    await write('codes', schema, batch);
+    await write('codebook', codebookSchema, codebook);
+    await write('health', healthSchema, healthTable(health));
+  });
+  return health;
+}
 
 /** `codes`: item_id and its code on each level. */
 function codesTable(
@@ -37,23 +57,6 @@ function codebookTable(codebooks: readonly Float32Array[], width: number): Batch
   return columnsOf(codebookSchema, rows);
 }
 
-/** Writes codes and codebook of a stage. codes: [item, level]; codebooks: per level [code, width]. */
-export async function writeCodes(
-  stage: Stage,
-  itemIds: BigInt64Array,
-  codes: Int32Array,
-  codebooks: readonly Float32Array[],
-  { levels, latentWidth }: { readonly levels: number; readonly latentWidth: number },
-): Promise<void> {
-  const { schema, batch } = codesTable(itemIds, codes, levels);
-  await stage.withDuckdb(async (db) => {
-    await stage.write('codes/part-00000.parquet', (path) => writeBatches(db, schema, [batch], path));
-    await stage.write('codebook/part-00000.parquet', (path) =>
-      writeBatches(db, codebookSchema, [codebookTable(codebooks, latentWidth)], path),
-    );
-  });
-}
-
 /** `health`: level (0 = the whole tuple), metric, value. */
 const healthSchema = {
   level: 'TINYINT',
@@ -81,14 +84,6 @@ function healthTable(health: CodebookHealth): Batch {
   };
   const tuple = Object.entries(whole).map(([metric, value]) => ({ level: 0, metric, value }));
   return columnsOf(healthSchema, [...tuple, ...rows]);
-}
-
-export async function writeHealth(stage: Stage, health: CodebookHealth): Promise<void> {
-  await stage.withDuckdb((db) =>
-    stage.write('health/part-00000.parquet', (path) =>
-      writeBatches(db, healthSchema, [healthTable(health)], path),
-    ),
-  );
 }
 
 /** One line per level for the terminal. */

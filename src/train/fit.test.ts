@@ -3,14 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testConfig } from '../../test/support/trainingConfig.js';
+import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, stateOf } from '../../test/support/models.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { RandomStream } from '../engine/random.js';
-import { preRanker, teacherModel } from '../models/registry.js';
+import type { ModelState } from '../engine/state.js';
+import { preRanker, studentCodes, teacherModel } from '../models/registry.js';
 import { plainProgress, silentProgress, type Progress } from '../run/progress.js';
 import { fit, type FitContext, type FitPlan, type FitResult } from './fit.js';
+import { distinctItems, refitCodes, trainingItems } from './codeFitting.js';
+import { ItemEncoder } from './itemEncoding.js';
 import { preRankerLoss, preRankerScores, roles } from './objectives.js';
 
 let data: EncodedData;
@@ -103,6 +106,45 @@ describe('training', () => {
     expect(bytesOf(await fit(plan(2.6), context(folder)))).toEqual(whole);
     // Finished: asked again, it takes no step and gives the same.
     expect(bytesOf(await fit(plan(2.6), context(folder, dyingAt(1))))).toEqual(whole);
+  });
+
+  it('does so with codes that are refitted between steps', async () => {
+    const refitted = (): FitPlan => {
+      const own = studentConfig('tangent');
+      const frame = { layout: data.layout, baseLogit: -0.5 };
+      const { model, needs } = preRanker('student_tangent', own, frame);
+      const coder = studentCodes(own, frame);
+      const encoder = new ItemEncoder(data, coder, cpu);
+      const sample = distinctItems(data, trainingItems(data));
+      return {
+        name: 'student',
+        trained: { [roles.model]: stateOf(data, model.initial(RandomStream.of(1, 'initial'))) },
+        loss: preRankerLoss({ model, layout: data.layout, losses: own.distill.losses, usesB: false }),
+        needs,
+        primary: { shape: blockOf(data, 'a', 8), split: 'train' },
+        epochs: 2,
+        between: {
+          everySteps: 3,
+          run: (models, step) => refitCodes(models[roles.model]!, step, coder, encoder, sample, 2),
+        },
+        validation: {
+          score: preRankerScores(model, data.layout, 'a'),
+          shape: blockOf(data, 'a', 8),
+          patience: 5,
+        },
+      };
+    };
+    const first = refitted();
+    const codesOf = (state: ModelState) => state.layout.view(state.vector, 'attention/codes/0').slice();
+    const start = codesOf(first.trained[roles.model]!);
+    const result = await fit(first, context(newFolder()));
+    const whole = bytesOf(result);
+    expect(codesOf(result.best[roles.model]!)).not.toEqual(start);
+    const folder = newFolder();
+    for (const step of [2, 3, 4, 8, 10, 11]) {
+      await expect(fit(refitted(), context(folder, dyingAt(step)))).rejects.toThrow('killed');
+    }
+    expect(bytesOf(await fit(refitted(), context(folder)))).toEqual(whole);
   });
 
   it('visits every request once an epoch, in another order each time', async () => {

@@ -44,6 +44,11 @@ export interface FitPlan {
   readonly epochs: number;
   /** Passes, or a part of one, that the models have behind them already. */
   readonly epochsBefore?: number;
+  /** Work on the models between steps, such as refitting codes: every so many steps (0 = never), and at the end of each epoch. */
+  readonly between?: {
+    readonly everySteps: number;
+    run(models: Readonly<Record<string, TrainedModel>>, step: number): Promise<void>;
+  };
   /** What early stopping looks at; without it the last state is the result. */
   readonly validation?: {
     /** Forward whose `logits` are scored on set A. */
@@ -234,6 +239,9 @@ class Training {
     const number = this.state.step + 1;
     this.state = { ...this.state, step: number };
     const report = await step.take(batch, number);
+    const { between } = this.plan;
+    if (between && between.everySteps > 0 && number % between.everySteps === 0)
+      await between.run(this.models, number);
     const values = {
       ...report.terms,
       loss: report.loss,
@@ -254,6 +262,7 @@ class Training {
       this.state = { ...this.state, finished: budgetSpent };
       return;
     }
+    await plan.between?.run(this.models, this.state.step);
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
     const value = validation ? await this.validate(validation) : null;
     const terms = mapValues(this.log, (values) => mean(values.slice(from)));

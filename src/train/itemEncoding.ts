@@ -1,14 +1,15 @@
 /** Latents and codes of every item of the corpus, by the engine, in chunks of one shape. */
 import * as tf from '@tensorflow/tfjs';
-import type { CodebookConfig } from '../config/config.js';
 import { BatchAssembler } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
 import type { Device } from '../engine/device.js';
+import type { TensorData } from '../engine/compile.js';
 import { Forward } from '../engine/forward.js';
+import type { FeedBatch } from '../engine/gradients.js';
 import type { ModelState } from '../engine/state.js';
 import { quantise } from '../codebooks/residual.js';
 import { embedItems } from '../layers/inputs.js';
-import { itemAutoencoder } from '../models/itemAutoencoder.js';
+import type { ItemCodes } from '../models/itemCodes.js';
 import { parametersOf } from '../models/preRanker.js';
 import { roles } from './objectives.js';
 
@@ -25,48 +26,91 @@ export interface EncodedItems {
   readonly variance: number;
 }
 
-/** Encodes all items with the autoencoder whose parameters stand under `part/`. */
+/** Codes of all items under a student's present state. */
 export async function encodeItems(
   data: EncodedData,
   state: ModelState,
-  part: string,
-  { config, shared }: { readonly config: CodebookConfig; readonly shared: number },
+  coder: ItemCodes,
   device: Device,
 ): Promise<EncodedItems> {
-  const { levels, latentWidth } = config;
-  const autoencoder = itemAutoencoder(config, shared);
-  const forward = new Forward(
-    'encode-items',
-    (models, batch) => {
-      const { parameters, rows } = models[roles.model]!;
-      const own = parametersOf(parameters, part);
-      const items = embedItems(data.layout, rows, batch);
-      const latent = autoencoder.encode(autoencoder.input(items.shared as tf.Tensor2D), own);
-      const { codes, residuals } = quantise(latent, autoencoder.codebooks(own));
-      const errors = residuals.slice(1).map((residual) => tf.sum(tf.square(residual), 1));
-      return { latent, codes: tf.stack([...codes], 1), errors: tf.stack(errors, 1) };
-    },
-    device,
-  );
-  const assembler = new BatchAssembler(data, { matchCounts: false });
+  const { levels, width } = coder;
+  const encoder = new ItemEncoder(data, coder, device);
   const { count } = data.items;
-  const latents = new Float32Array(count * latentWidth);
+  const latents = new Float32Array(count * width);
   const codes = new Int32Array(count * levels);
   const sums = new Float64Array(levels);
-  for (let start = 0; start < count; start += itemsPerChunk) {
-    const chunk = Array.from({ length: Math.min(itemsPerChunk, count - start) }, (_, i) => start + i);
-    const outputs = await forward.over({ [roles.model]: state })(assembler.assembleItems(chunk));
-    latents.set(outputs.latent!.subarray(0, chunk.length * latentWidth), start * latentWidth);
-    codes.set(outputs.codes!.subarray(0, chunk.length * levels), start * levels);
-    for (let i = 0; i < chunk.length * levels; i++) sums[i % levels]! += outputs.errors![i]!;
-  }
-  await forward.release();
+  const all = Array.from({ length: count }, (_, item) => item);
+  await encoder.each(all, { state }, (outputs, start, size) => {
+    latents.set(outputs.latent!.subarray(0, size * width), start * width);
+    codes.set(outputs.codes!.subarray(0, size * levels), start * levels);
+    for (let i = 0; i < size * levels; i++) sums[i % levels]! += outputs.errors![i]!;
+  });
+  await encoder.release();
   return {
     latents,
     codes,
     squaredErrors: Array.from(sums, (sum) => sum / count),
-    variance: variance(latents, latentWidth),
+    variance: variance(latents, width),
   };
+}
+
+/** Latents and codes of given items, compiled once and usable for many states. */
+export class ItemEncoder {
+  private readonly forward: Forward;
+  private readonly assembler: BatchAssembler;
+
+  constructor(
+    data: EncodedData,
+    private readonly coder: ItemCodes,
+    device: Device,
+  ) {
+    this.assembler = new BatchAssembler(data, { matchCounts: false });
+    this.forward = new Forward(
+      'encode-items',
+      (models, batch) => {
+        const { parameters, rows } = models[roles.model]!;
+        const own = parametersOf(parameters, coder.part);
+        const items = embedItems(data.layout, rows, batch);
+        const latent = coder.latent(items.shared as tf.Tensor2D, own);
+        const { codes, residuals } = quantise(latent, coder.codebooks(own));
+        const errors = residuals.slice(1).map((residual) => tf.sum(tf.square(residual), 1));
+        return { latent, codes: tf.stack([...codes], 1), errors: tf.stack(errors, 1) };
+      },
+      device,
+    );
+  }
+
+  /** Latents of these items, [item, width]. `prepare` sees each batch before its rows are read. */
+  async latents(items: readonly number[], model: EncodedModel): Promise<Float32Array> {
+    const { width } = this.coder;
+    const latents = new Float32Array(items.length * width);
+    await this.each(items, model, (outputs, start, size) => {
+      latents.set(outputs.latent!.subarray(0, size * width), start * width);
+    });
+    return latents;
+  }
+
+  async each(
+    items: readonly number[],
+    { state, prepare }: EncodedModel,
+    take: (outputs: Record<string, TensorData>, start: number, size: number) => void,
+  ): Promise<void> {
+    for (let start = 0; start < items.length; start += itemsPerChunk) {
+      const chunk = items.slice(start, start + itemsPerChunk);
+      const batch = this.assembler.assembleItems(chunk);
+      prepare?.(batch);
+      take(await this.forward.over({ [roles.model]: state })(batch), start, chunk.length);
+    }
+  }
+
+  release(): Promise<void> {
+    return this.forward.release();
+  }
+}
+
+export interface EncodedModel {
+  readonly state: ModelState;
+  readonly prepare?: (batch: FeedBatch) => void;
 }
 
 function variance(vectors: Float32Array, width: number): number {

@@ -10,8 +10,8 @@ import { RandomStream } from '../engine/random.js';
 import { readSafetensors } from '../engine/safetensors.js';
 import { modelState, tableTensor, type Initial, type ModelState } from '../engine/state.js';
 import { CascadeError, internal } from '../errors.js';
-import { dimensions } from '../layers/inputs.js';
-import type { ModelFrame } from '../models/registry.js';
+import type { ItemCodes } from '../models/itemCodes.js';
+import { studentCodes, type ModelFrame } from '../models/registry.js';
 import type { Stage } from '../run/stage.js';
 import type { FitContext } from './fit.js';
 
@@ -38,9 +38,9 @@ export class Workbench {
     return { layout: this.data.layout, baseLogit: this.baseLogit };
   }
 
-  /** What the item autoencoder is made of. */
-  get codebook() {
-    return { config: this.config.codebook, shared: dimensions(this.data.layout).shared };
+  /** How the student codes items. */
+  get codes(): ItemCodes {
+    return studentCodes(this.config, this.frame);
   }
 
   /** The block of a training step: as many requests as fit into the rows of a step. */
@@ -109,8 +109,8 @@ function baseLogit(data: EncodedData): number {
   return Math.log(positives / (rows - positives));
 }
 
-/** Reads a model's file as first values and table. */
-export async function readModel(path: string): Promise<{ initial: Initial; table: EmbeddingTable }> {
+/** Reads a model's file. */
+export async function readModelState(path: string): Promise<ModelState> {
   const { tensors } = await readSafetensors(path);
   const initial: Record<string, Initial[string]> = {};
   for (const [name, { shape, values }] of Object.entries(tensors)) {
@@ -119,10 +119,5 @@ export async function readModel(path: string): Promise<{ initial: Initial; table
   }
   const stored = tensors[tableTensor] ?? internal(`${path} has no embeddings`);
   const [rows, width] = stored.shape as [number, number];
-  return { initial, table: EmbeddingTable.from(rows, width, stored.values as Float32Array) };
-}
-
-export async function readModelState(path: string): Promise<ModelState> {
-  const { initial, table } = await readModel(path);
-  return modelState(initial, table);
+  return modelState(initial, EmbeddingTable.from(rows, width, stored.values as Float32Array));
 }

@@ -6,7 +6,9 @@ import type { Check, Contradiction } from './contradiction.js';
 const headsDivideWidth: Check = ({ teacher, distill }) => {
   const models = [
     { path: ['teacher'], heads: teacher.heads, width: teacher.width },
-    { path: ['distill', 'student'], heads: distill.student.heads, width: distill.student.width },
+    ...(distill.student.kind === 'tarq'
+      ? [{ path: ['distill', 'student'], heads: distill.student.heads, width: distill.student.width }]
+      : []),
   ];
   return models
     .filter(({ heads, width }) => width % heads !== 0)

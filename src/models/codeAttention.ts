@@ -1,0 +1,241 @@
+/**
+ * Target attention evaluated at item codes and corrected to first order: the students `tangent` (one code of many) and `prefix` (a sum
+ * of residual codes).
+ *
+ *   phi(x) = sqrt(g) e(x)/|e(x)|,  so that phi(x) . phi(j) = g cos(x, j)                         e: shared embeddings
+ *   q(x)   = Σ_l c^l[z_l(x)]                                  nearest code of phi(x); its residual on further levels
+ *   w_j    = softmax_j(q . phi_j + r[age_j])                  A = logsumexp_j(q . phi_j + r[age_j]) - g
+ *   count  = max(0, softplus(A) + sigmoid(A) (phi(x) - q) . Σ_j w_j phi_j)                       the tangent of softplus(A) at q
+ *   score  = w count + exp(log_scale) cos(W (V Σ_j w_j e_j + v0), P(x)) + bias,   w starting at 0
+ *
+ * softplus(A) = log(1 + Σ_j exp(g cos + r - g)) is a soft count of behaviours like the item. It is convex in q, so that its tangent
+ * never exceeds it. All that depends on the history is a table over codes: per request once, whatever the number of candidates.
+ * With several levels the table holds the codes' products with each behaviour, and the products of a candidate's codes add up (score
+ * recombination): still no product per behaviour, though one addition. Codes are centres fitted by k-means (train/codeFitting.ts), not
+ * by gradients; with `straight_through` the item's vector gets the gradient that its code would get.
+ * Source: tangent-codes.md sections 4 and 5 (measured level with exact attention on two sets with a gap).
+ */
+import * as tf from '@tensorflow/tfjs';
+import type { CodeAttentionConfig } from '../config/config.js';
+import { stopGradient, straightThrough } from '../engine/autodiff.js';
+import type { Parameters } from '../engine/state.js';
+import { quantise } from '../codebooks/residual.js';
+import { hasHistory, paddingBias, recencyBias, recencyInitial } from '../layers/attention.js';
+import type { Dimensions, SequenceInput } from '../layers/inputs.js';
+import { linear, linearInitial } from '../layers/linear.js';
+import { mlp, mlpInitial } from '../layers/mlp.js';
+import { dot, unit } from '../layers/normalize.js';
+import { lookUpPersonal } from '../layers/personalTable.js';
+import { codebookName, type ItemCodes } from './itemCodes.js';
+import type { ItemState, PreRanker, UserState } from './preRanker.js';
+import { primed, primedInitial } from './weights.js';
+
+/** Part of the student's parameters that is attention at codes. */
+const part = 'attention';
+
+export interface CodeAttentionOptions {
+  readonly student: CodeAttentionConfig;
+  readonly dimensions: Dimensions;
+  /** Hidden width of the item's projection P. */
+  readonly projectionHidden: number;
+}
+
+export function attentionCodes(student: CodeAttentionConfig, shared: number): ItemCodes {
+  const levels = student.kind === 'prefix' ? student.levels : 1;
+  return {
+    part,
+    levels,
+    codes: student.codes,
+    width: shared,
+    latent: kernel,
+    codebooks: (own) => Array.from({ length: levels }, (_, level) => own[codebookName(level)] as tf.Tensor2D),
+  };
+}
+
+/** phi: [..., shared] -> [..., shared], of length sqrt(g). */
+const kernel = <T extends tf.Tensor>(shared: T, parameters: Parameters): T =>
+  tf.mul(unit(shared), tf.exp(tf.div(parameters.log_similarity!, 2)));
+
+/** What attention at some queries gives: each [request, query, …]. */
+interface Attended {
+  /** A */
+  readonly excess: tf.Tensor;
+  /** Σ_j w_j phi_j */
+  readonly centre: tf.Tensor3D;
+  /** exp(log_scale) W (V Σ_j w_j e_j + v0), of unit length before its scale; zero without history. */
+  readonly direction: tf.Tensor3D;
+}
+
+export function codeAttention({ student, dimensions, projectionHidden }: CodeAttentionOptions): PreRanker {
+  const { width, softCount } = student;
+  const { shared, item, behaviours } = dimensions;
+  const coder = attentionCodes(student, shared);
+  const takesTangent = softCount && student.tangent;
+
+  const sequenceBias = ({ mask }: SequenceInput, parameters: Parameters): tf.Tensor2D =>
+    student.recency ? tf.add(recencyBias(parameters), paddingBias(mask)) : paddingBias(mask);
+
+  /** products: q . phi_j without bias, [request, query, behaviour]; bias: [request, behaviour]. */
+  const attendBy = (
+    products: tf.Tensor,
+    bias: tf.Tensor,
+    phi: tf.Tensor3D,
+    x: tf.Tensor3D,
+    present: tf.Tensor,
+    parameters: Parameters,
+  ): Attended & { weights: tf.Tensor } => {
+    const logits = tf.add(products, tf.expandDims(bias, 1));
+    const weights = tf.softmax(logits);
+    const vector = linear(parameters, 'head', linear(parameters, 'value', tf.matMul(weights, x)));
+    return {
+      weights,
+      excess: tf.sub(tf.logSumExp(logits, 2), tf.exp(parameters.log_similarity!)),
+      centre: tf.matMul(weights, phi),
+      direction: tf.mul<tf.Tensor3D>(tf.mul(unit(vector), tf.exp(parameters.log_scale!)), present),
+    };
+  };
+
+  /** w count + direction . P(x) + bias; `offset`: (phi(x) - q) . centre, [request, candidate]. */
+  const scoreOf = (
+    { excess, direction }: Pick<Attended, 'excess' | 'direction'>,
+    offset: () => tf.Tensor,
+    projection: tf.Tensor,
+    parameters: Parameters,
+  ): tf.Tensor2D => {
+    const interaction = tf.add(dot(direction, projection), parameters.bias!);
+    if (!softCount) return interaction as tf.Tensor2D;
+    const value = tf.softplus(excess);
+    const count = takesTangent ? tf.relu(tf.add(value, tf.mul(tf.sigmoid(excess), offset()))) : value;
+    return tf.add(interaction, tf.mul(count, primed(parameters, 'count')));
+  };
+
+  /** User side with one level: per code the tangent's value at 0 and slope, and the direction; [request, code, 1 + shared + width]. */
+  const codeTable = (sequence: SequenceInput, parameters: Parameters): UserState => {
+    const { x, mask } = sequence;
+    const phi = kernel(x, parameters);
+    const codes = spread(coder.codebooks(parameters)[0]!, x.shape[0]);
+    const products = tf.matMul(codes, phi, false, true);
+    const bias = sequenceBias(sequence, parameters);
+    const attended = attendBy(products, bias, phi, x, hasHistory(mask), parameters);
+    const value = tf.expandDims(tf.softplus(attended.excess), 2);
+    const slope = tf.mul(tf.expandDims(tf.sigmoid(attended.excess), 2), attended.centre);
+    const atZero = tf.sub(value, tf.sum(tf.mul(slope, codes), 2, true));
+    const count = takesTangent ? [atZero, slope] : [value];
+    return { table: tf.concat([...(softCount ? count : []), attended.direction], 2) };
+  };
+
+  const scoreFromTable = (user: UserState, state: ItemState, parameters: Parameters): tf.Tensor2D => {
+    const rows = lookUpPersonal(user.table as tf.Tensor3D, levelCodes(state.codes!, 0));
+    const columns = (from: number, count: number) => tf.slice(rows, [0, 0, from], [-1, -1, count]);
+    const directionAt = softCount ? (takesTangent ? 1 + shared : 1) : 0;
+    const interaction = tf.add(dot(columns(directionAt, width), state.projection!), parameters.bias!);
+    if (!softCount) return interaction as tf.Tensor2D;
+    const value = tf.squeeze(columns(0, 1), [2]);
+    const count = takesTangent ? tf.relu(tf.add(value, dot(columns(1, shared), state.kernel!))) : value;
+    return tf.add(interaction, tf.mul(count, primed(parameters, 'count')));
+  };
+
+  /** User side with several levels: the products of every code with every behaviour, which `score` adds up. */
+  const codeProducts = (sequence: SequenceInput, parameters: Parameters): UserState => {
+    const { x, mask } = sequence;
+    const phi = kernel(x, parameters);
+    const codes = spread(tf.concat(coder.codebooks(parameters), 0), x.shape[0]);
+    return {
+      products: tf.matMul(codes, phi, false, true), // [request, level * code, behaviour]
+      bias: sequenceBias(sequence, parameters),
+      kernel: phi,
+      x,
+      present: hasHistory(mask),
+    };
+  };
+
+  const scoreByRecombination = (user: UserState, state: ItemState, parameters: Parameters): tf.Tensor2D => {
+    const products = Array.from({ length: coder.levels }, (_, level) =>
+      lookUpPersonal(
+        user.products as tf.Tensor3D,
+        tf.add(levelCodes(state.codes!, level), tf.scalar(level * coder.codes, 'int32')),
+      ),
+    ).reduce((sum, part) => tf.add(sum, part));
+    const attended = attendBy(
+      products,
+      user.bias!,
+      user.kernel as tf.Tensor3D,
+      user.x as tf.Tensor3D,
+      user.present!,
+      parameters,
+    );
+    // q . centre = Σ_j w_j (q . phi_j): the code itself is not needed.
+    const offset = () =>
+      tf.sub(dot(state.kernel!, attended.centre), tf.sum(tf.mul(attended.weights, products), 2));
+    return scoreOf(attended, offset, state.projection!, parameters);
+  };
+
+  return {
+    initial(stream) {
+      const spreadOfKernel = Math.sqrt(student.similarityStart / shared);
+      return {
+        ...Object.fromEntries(
+          Array.from({ length: coder.levels }, (_, level) => [
+            codebookName(level),
+            {
+              shape: [coder.codes, shared],
+              values: stream.normals(coder.codes * shared, spreadOfKernel),
+            },
+          ]),
+        ),
+        log_similarity: { shape: [], values: Float32Array.of(Math.log(student.similarityStart)) },
+        ...(student.recency && recencyInitial(behaviours)),
+        ...linearInitial('value', { from: shared, to: width }, stream),
+        ...linearInitial('head', { from: width, to: width, bias: false }, stream),
+        ...mlpInitial('projection', [item, projectionHidden, width], stream),
+        log_scale: { shape: [], values: Float32Array.of(Math.log(5)) },
+        bias: { shape: [], values: new Float32Array(1) },
+        ...(softCount && primedInitial('count')),
+      };
+    },
+
+    userSide: (_user, _context, sequence, parameters) =>
+      coder.levels === 1 ? codeTable(sequence, parameters) : codeProducts(sequence, parameters),
+
+    itemSide(itemInput, parameters) {
+      const leading = itemInput.shared.shape.slice(0, -1);
+      const phi = kernel(itemInput.shared, parameters);
+      const { codes } = quantise(tf.reshape(phi, [-1, shared]), coder.codebooks(parameters));
+      return {
+        ...(takesTangent && { kernel: phi }),
+        projection: unit(mlp(parameters, 'projection', 2, itemInput.x)),
+        codes: tf.reshape(tf.stack([...codes], 1), [...leading, coder.levels]),
+      };
+    },
+
+    score: (user, state, parameters) =>
+      coder.levels === 1
+        ? scoreFromTable(user, state, parameters)
+        : scoreByRecombination(user, state, parameters),
+
+    trainScore({ sequence, item: itemInput }, parameters) {
+      const { x, mask } = sequence;
+      const [requests, candidates] = itemInput.shared.shape as [number, number];
+      const phi = kernel(x, parameters);
+      const exact = kernel(itemInput.shared, parameters) as tf.Tensor3D;
+      const centres = coder.codebooks(parameters).map(stopGradient);
+      const { partialSums } = quantise(stopGradient(tf.reshape(exact, [-1, shared])), centres);
+      const code = tf.reshape<tf.Rank.R3>(partialSums.at(-1)!, [requests, candidates, shared]);
+      const query = student.straightThrough ? straightThrough(code, exact) : code;
+      const products = tf.matMul(query, phi, false, true);
+      const bias = sequenceBias(sequence, parameters);
+      const attended = attendBy(products, bias, phi, x, hasHistory(mask), parameters);
+      const offset = () => dot(tf.sub(exact, query), attended.centre);
+      const projection = unit(mlp(parameters, 'projection', 2, itemInput.x));
+      return { logits: scoreOf(attended, offset, projection, parameters), terms: {} };
+    },
+  };
+}
+
+/** The same codes for every request: [code, width] -> [request, code, width], for a batched product. */
+const spread = (codes: tf.Tensor2D, requests: number): tf.Tensor3D =>
+  tf.tile<tf.Tensor3D>(tf.expandDims(codes, 0), [requests, 1, 1]);
+
+/** Codes of one level: [request, candidate, level] -> [request, candidate]. */
+const levelCodes = (codes: tf.Tensor, level: number): tf.Tensor2D =>
+  tf.squeeze<tf.Tensor2D>(tf.slice(codes, [0, 0, level], [-1, -1, 1]), [2]);

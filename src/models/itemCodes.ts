@@ -1,0 +1,20 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { Parameters } from '../engine/state.js';
+
+/** How a student turns items into codes: what is quantised, and with which codebooks. */
+export interface ItemCodes {
+  /** Part of the student's parameters that holds the codebooks, such as `tarq`. */
+  readonly part: string;
+  readonly levels: number;
+  /** Codes per level. */
+  readonly codes: number;
+  /** Width of latent and codes. */
+  readonly width: number;
+  /** Shared embeddings to what is quantised: [item, shared] -> [item, width]. `own`: parameters of the part. */
+  latent(shared: tf.Tensor2D, own: Parameters): tf.Tensor2D;
+  /** One [code, width] per level. */
+  codebooks(own: Parameters): tf.Tensor2D[];
+}
+
+/** Name of a level's codebook within its part. */
+export const codebookName = (level: number) => `codes/${level}`;

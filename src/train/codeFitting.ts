@@ -1,0 +1,103 @@
+/**
+ * Fitting a student's codes to items by k-means: the start, and refits while training moves the embeddings. What is clustered are the
+ * different items of training: items whose shared features are all alike (such as new items of one category) stand for one vector, of
+ * weight sqrt(how many), so that a crowd of unknown items does not take all codes.
+ * Source: tangent-codes.md section 4, item 2.
+ */
+import type { EncodedData } from '../data/encodedData.js';
+import type { TrainedModel } from '../engine/gradients.js';
+import type { RandomStream } from '../engine/random.js';
+import type { ModelState } from '../engine/state.js';
+import { refitResidualKmeans, residualKmeans } from '../codebooks/kmeans.js';
+import { codebookName, type ItemCodes } from '../models/itemCodes.js';
+import type { ItemEncoder } from './itemEncoding.js';
+
+/** Items that codes are fitted on, and what each counts. */
+export interface ItemSample {
+  readonly items: readonly number[];
+  readonly weights?: Float64Array;
+}
+
+/** Items that training has shown, ascending: codes are fitted on them and given to all. */
+export function trainingItems(data: EncodedData): number[] {
+  const seen = new Uint8Array(data.items.count);
+  for (const entry of data.shards('a', 'train')) {
+    for (const item of data.shard(entry).items) seen[item] = 1;
+    data.keep([]);
+  }
+  return Array.from(seen.keys()).filter((item) => seen[item] === 1);
+}
+
+/** At most `limit` items, drawn without replacement. */
+export function drawItems(items: readonly number[], limit: number, stream: RandomStream): readonly number[] {
+  if (items.length <= limit) return items;
+  return Array.from(stream.permutation(items.length).subarray(0, limit), (i) => items[i]!);
+}
+
+/** One item for each different tuple of shared slots, the first, with the square root of the number of items that have it. */
+export function distinctItems(data: EncodedData, items: readonly number[]): Required<ItemSample> {
+  const { slots } = data.items;
+  const perItem = data.transform.slots.items;
+  const { shared, sharedFields, item: group } = data.layout;
+  const places = sharedFields.flatMap(({ slot }, field) =>
+    Array.from({ length: group.slots[shared[field]!]! }, (_, i) => slot + i),
+  );
+  const groups = new Map<string, { first: number; count: number }>();
+  for (const item of items) {
+    const tuple = places.map((place) => slots[item * perItem + place]).join();
+    const alike = groups.get(tuple);
+    if (alike) alike.count++;
+    else groups.set(tuple, { first: item, count: 1 });
+  }
+  const all = [...groups.values()];
+  return {
+    items: all.map(({ first }) => first),
+    weights: Float64Array.from(all, ({ count }) => Math.sqrt(count)),
+  };
+}
+
+/** First codes: residual k-means on the latents of a sample of items. */
+export async function startCodes(
+  state: ModelState,
+  coder: ItemCodes,
+  encoder: ItemEncoder,
+  { items, weights }: ItemSample,
+  iterations: number,
+  stream: RandomStream,
+): Promise<void> {
+  const { levels, codes, width } = coder;
+  const latents = await encoder.latents(items, { state });
+  setCodebooks(state, coder, residualKmeans(latents, width, { levels, codes, iterations }, stream, weights));
+}
+
+/** Moves the codes of a model in training after the latents: Lloyd's iterations from where the codes are. */
+export async function refitCodes(
+  model: TrainedModel,
+  step: number,
+  coder: ItemCodes,
+  encoder: ItemEncoder,
+  { items, weights }: ItemSample,
+  iterations: number,
+): Promise<void> {
+  const { state, rows } = model;
+  const latents = await encoder.latents(items, {
+    state,
+    prepare: ({ rowIds, rowCount }) => {
+      rows.bringUpTo(step, rowIds, rowCount);
+    },
+  });
+  const centres = refitResidualKmeans(latents, coder.width, codebooksOf(state, coder), iterations, weights);
+  setCodebooks(state, coder, centres);
+}
+
+/** One [code, width] per level: views on the state. */
+export const codebooksOf = (state: ModelState, { part, levels }: ItemCodes): Float32Array[] =>
+  Array.from({ length: levels }, (_, level) =>
+    state.layout.view(state.vector, `${part}/${codebookName(level)}`),
+  );
+
+function setCodebooks(state: ModelState, coder: ItemCodes, centres: readonly Float32Array[]): void {
+  codebooksOf(state, coder).forEach((codebook, level) => {
+    codebook.set(centres[level]!);
+  });
+}
