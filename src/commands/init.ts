@@ -22,7 +22,7 @@ export function define(command: Command): void {
     .addHelpText(
       'after',
       `
-Kinds: simulate, a seeded world to try things in; kuairand, the public data set; tables, your own Parquet tables.
+Kinds: simulate, a seeded world to try things in; kuairand and taobao, public data sets; tables, your own Parquet tables.
 
 Examples:
   cascade init

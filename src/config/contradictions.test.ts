@@ -273,3 +273,30 @@ test('what rests on a value that is itself at fault is not called a contradictio
     'config.unknown_key',
   ]);
 });
+
+const taobao = (settings: string, samples: string) =>
+  `${smallPipeline.replace('kind: simulate', `kind: taobao, source: .${settings}`)}samples: {split: ${samples}}\n`;
+
+test('drawn negatives of a split come from its own days', () => {
+  const dates = '{kind: dates, validation_from: 2017-12-01, test_from: 2017-12-03}';
+  expect(complaint(taobao('', dates))).toMatchInlineSnapshot(`
+    "error  config.contradiction  pipeline.yaml:6:32  logs.negatives.parts_from
+           Negatives are drawn within parts that begin on 2017-12-02 and 2017-12-03, but validation begins on 2017-12-01 and test on 2017-12-03: a split would get negatives from the days of another.
+           Set at: logs.negatives.parts_from (default), samples.split.validation_from (pipeline.yaml:6:32), samples.split.test_from (pipeline.yaml:6:61).
+           Set \`logs.negatives.parts_from: [2017-12-01, 2017-12-03]\`, or change \`samples.split\`."
+  `);
+  expect(complaint(taobao(', negatives: {parts_from: []}', dates))).toMatchInlineSnapshot(`
+    "error  config.contradiction  pipeline.yaml:1:45  logs.negatives.parts_from
+           Negatives are drawn within parts that begin on no day, but validation begins on 2017-12-01 and test on 2017-12-03: a split would get negatives from the days of another.
+           Set at: logs.negatives.parts_from (pipeline.yaml:1:45), samples.split.validation_from (pipeline.yaml:6:32), samples.split.test_from (pipeline.yaml:6:61).
+           Set \`logs.negatives.parts_from: [2017-12-01, 2017-12-03]\`, or change \`samples.split\`."
+  `);
+  expect(complaint(taobao(', negatives: {parts_from: [2017-12-01, 2017-12-03]}', dates))).toBe('no problem');
+  expect(complaint(taobao(', negatives: {parts_from: [2017-12-01]}', '{kind: days}'))).toBe('no problem');
+});
+
+test('a file is named once', () => {
+  expect(complaint(taobao(', files: [a.csv, b.csv.gz, a.csv]', '{kind: days}'))).toContain(
+    '`logs.files` names a.csv twice.',
+  );
+});

@@ -18,6 +18,7 @@ test.each(starterKinds)('loaded again, a resolved file of %s logs gives the same
   // Texts that YAML would read as something else, and a mapping in the user's own words.
   const sets = ["samples.split={kind: dates, validation_from: '2024-01-05', test_from: '2024-01-08'}"];
   if (kind === 'tables') sets.push('logs.requests.columns={request_id: "on", user_id: "a: b # c"}');
+  if (kind === 'taobao') sets.push("logs.negatives.parts_from=['2024-01-05', '2024-01-08']");
   const first = loadConfig({ file: configFile(initText(kind)), sets, run: '1e3' });
   const again = loadConfig({ file: configFile(resolvedText(first), 'config.yaml') });
   expect(again.config).toEqual(first.config);

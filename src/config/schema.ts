@@ -55,6 +55,42 @@ const kuairand = z.strictObject({
   ),
 });
 
+const taobao = z.strictObject({
+  kind: z
+    .literal('taobao')
+    .describe(
+      'Taobao UserBehavior: what users viewed and bought, 2017-11-25 to 2017-12-03; negatives are drawn',
+    ),
+  source: key(z.string(), 'folder with files of Taobao UserBehavior', '../data/taobao-userbehavior'),
+  files: key(
+    z
+      .array(z.string().regex(/\.csv(\.gz)?$/, 'a name that ends in .csv or .csv.gz'))
+      .min(1)
+      .default(['user_behavior_head.csv.gz', 'user_behavior_tail.csv.gz']),
+    'CSV files of it, plain or gzipped, relative to logs.source; all are read as one',
+  ),
+  time_zone: key(utcOffset.default('+08:00'), 'offset from UTC that days and hours are counted in'),
+  negatives: key(
+    z
+      .strictObject({
+        per_positive: key(
+          z.int().min(1).max(100).default(4),
+          'drawn per request, beside its positive; never an item that the user touched',
+        ),
+        parts_from: key(
+          z.array(day).default(['2017-12-02', '2017-12-03']),
+          'days that begin a part; a negative is what another user first touched in the same part. Give the first days of validation and test, so that nothing drawn for training comes from later',
+        ),
+      })
+      .prefault({}),
+    'the data has no exposures: what a request has beside its positive is drawn, in proportion to popularity',
+  ),
+  retrieval: key(
+    retrieval,
+    'a simulated retrieval, fitted on days before the request, adds candidates for set B',
+  ),
+});
+
 /** Where a canonical table is read from: a Parquet file, glob or folder, and the user's names of its columns. */
 const mapped = (table: string) =>
   z.strictObject({
@@ -110,7 +146,7 @@ const simulate = z.strictObject({
   ),
 });
 
-const logs = z.discriminatedUnion('kind', [kuairand, tables, simulate]);
+const logs = z.discriminatedUnion('kind', [kuairand, taobao, tables, simulate]);
 
 // ------------------------------------------------------------------------------------------------------------- samples
 

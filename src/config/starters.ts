@@ -1,6 +1,6 @@
 /** Settings to start from, one set for each kind of logs: what no default can know. `cascade init` writes them. */
 
-export const starterKinds = ['simulate', 'kuairand', 'tables'] as const;
+export const starterKinds = ['simulate', 'kuairand', 'taobao', 'tables'] as const;
 export type StarterKind = (typeof starterKinds)[number];
 
 /** A feature that looks a column's values up, called as the column is. */
@@ -38,6 +38,21 @@ export const starters: Readonly<Record<StarterKind, unknown>> = {
       item: [id('items.item_id'), ...kuairandItems.map((column) => id(`items.${column}`))],
       context: [id('requests.scene', 'tab'), id('requests.ctx_hour', 'hour')],
       sequence: ['item_id', 'author_id', 'tag'],
+    },
+  },
+  taobao: {
+    logs: { kind: 'taobao' },
+    samples: {
+      split: { kind: 'dates', validation_from: '2017-12-02', test_from: '2017-12-03' },
+      sequence: { events: ['page_view', 'cart', 'favourite', 'buy'] },
+    },
+    features: {
+      init_scale: 0.1,
+      user: [id('requests.user_id')],
+      // Each first event of an item is about five training rows, itself and four draws: 8 asks for two users (configs/taobao.yaml).
+      item: [id('items.item_id'), id('items.category_id')].map((feature) => ({ ...feature, min_count: 8 })),
+      context: [id('requests.ctx_hour', 'hour')],
+      sequence: ['item_id', 'category_id'],
     },
   },
   tables: {

@@ -1,4 +1,4 @@
-/** Gzipped CSV files of public data sets: checked whole before they are read, so that a damaged one is a clear problem. */
+/** CSV files of public data sets: gzipped ones are checked whole before they are read, so that a damaged one is a clear problem. */
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { nearest } from '../config/nearest.js';
@@ -9,19 +9,30 @@ import { CascadeError, type Problem } from '../errors.js';
 export type CsvColumns = Readonly<Record<string, string>>;
 
 /**
- * Makes a table of the columns asked for, and `line`, the row's number in the file from 1. An empty field is null. The checksum
- * that gzip keeps is verified on the way: DuckDB does not look at it.
+ * Makes a table of the columns asked for, and `line`, the row's line in the file. An empty field is null. The checksum that gzip
+ * keeps is verified on the way: DuckDB does not look at it.
+ *
+ * `published`: the columns in the order in which the publishers' own file has them, where that file has no header line. A first line
+ * that is a row of it, as it starts with a number, is then read as one.
  */
-export async function readCsv(db: Duckdb, table: string, path: string, columns: CsvColumns): Promise<void> {
-  const header = await verifiedHeader(path);
+export async function readCsv(
+  db: Duckdb,
+  table: string,
+  path: string,
+  columns: CsvColumns,
+  published?: readonly string[],
+): Promise<void> {
+  const first = await verifiedFirstLine(path);
+  const hasHeader = published === undefined || !/^\d+$/.test(first[0]!);
+  const header = hasHeader ? first : published;
   const missing = Object.keys(columns).filter((name) => !header.includes(name));
   if (missing.length > 0) throw new CascadeError(missing.map((name) => missingColumn(path, name, header)));
   const types = header.map((name) => `${sqlText(name)}: '${columns[name] ?? 'VARCHAR'}'`);
-  const options = `delim = ',', quote = '"', escape = '"', nullstr = '', header = true, auto_detect = false`;
+  const options = `delim = ',', quote = '"', escape = '"', nullstr = '', header = ${hasHeader}, auto_detect = false`;
   const wanted = Object.keys(columns).map((name) => `"${name}"`);
   try {
     await db.run(
-      `CREATE TABLE ${table} AS SELECT row_number() OVER () AS line, ${wanted.join(', ')}
+      `CREATE TABLE ${table} AS SELECT row_number() OVER () + ${hasHeader ? 1 : 0} AS line, ${wanted.join(', ')}
        FROM read_csv(${sqlText(path)}, ${options}, columns = {${types.join(', ')}})`,
     );
   } catch (cause) {
@@ -30,20 +41,22 @@ export async function readCsv(db: Duckdb, table: string, path: string, columns: 
   }
 }
 
-/** The names in the first line of a gzipped file that is whole. */
-async function verifiedHeader(path: string): Promise<string[]> {
+/** The fields of the first line; of a gzipped file only when all of it is whole. */
+async function verifiedFirstLine(path: string): Promise<string[]> {
+  const isGzipped = path.endsWith('.gz');
+  const bytes = createReadStream(path);
   let head = '';
   try {
-    const text = createReadStream(path).pipe(createGunzip());
-    for await (const chunk of text as AsyncIterable<Buffer>) {
+    for await (const chunk of (isGzipped ? bytes.pipe(createGunzip()) : bytes) as AsyncIterable<Buffer>) {
       if (!head.includes('\n')) head += chunk.toString('utf8');
+      else if (!isGzipped) break;
     }
   } catch (cause) {
     throw new CascadeError(
       {
         code: 'data.damaged_file',
         where: path,
-        what: `This gzip file is cut off or damaged: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        what: `This ${isGzipped ? 'gzip ' : ''}file is cut off or damaged: ${cause instanceof Error ? cause.message : String(cause)}.`,
         mend: 'Fetch it again; data/README.md says where from.',
       },
       { cause },

@@ -55,7 +55,11 @@ export async function readKuairand(
   // What was watched for long is what the users of this app sought; the history knows no clicks.
   const simulatedLists = await simulateRetrieval(
     db,
-    { timeZone: config.timeZone, positiveEvents: [eventTypes.long_view] },
+    {
+      timeZone: config.timeZone,
+      positiveEvents: [eventTypes.long_view],
+      popularityEvents: [eventTypes.exposure],
+    },
     config.retrieval,
     seed,
     progress,

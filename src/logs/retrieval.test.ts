@@ -29,8 +29,8 @@ function indexOf(
   const lists = exposures.map((_, item) => near[item] ?? []);
   const starts = lists.reduce((ends, list) => [...ends, ends.at(-1)! + list.length], [0]);
   return {
-    exposures: Float64Array.from(exposures),
-    exposuresSum: Float64Array.from(exposures, (times) => (sum += times)),
+    popularity: Float64Array.from(exposures),
+    popularitySum: Float64Array.from(exposures, (times) => (sum += times)),
     neighbourStart: Int32Array.from(starts),
     neighbour: Int32Array.from(lists.flat().map(([item]) => item)),
     times: Float64Array.from(lists.flat().map(([, times]) => times)),
@@ -186,7 +186,7 @@ async function retrieved(change = '', seed = 1, oneIn = 1): Promise<Rows> {
   try {
     await db.run(tables);
     if (change) await db.run(change);
-    const source = { timeZone: '+00:00', positiveEvents: [2] };
+    const source = { timeZone: '+00:00', positiveEvents: [2], popularityEvents: [12] };
     await simulateRetrieval(db, source, { oneIn, candidates: 8, popularityShare: 0.5 }, seed, silentProgress);
     return await db.rows(
       `SELECT dt, request_id, item_id, retrieval_channels, retrieval_rank, retrieval_score FROM ${sourceTable('candidates')}

@@ -3,7 +3,7 @@
  * channels would have found them. Everything is fitted on days strictly before the request's day, as an index built overnight is:
  * later events, those of the request's own day included, change nothing in its list.
  *
- * - popularity: draws without replacement, weighted by how often an item was exposed;
+ * - popularity: draws without replacement, weighted by how often an item was exposed, or whatever the log knows instead;
  * - co-occurrence: items near the user's last positive events in the sequences of all users, by summed count, then id.
  *
  * Histories that have an order and no times count as before the first day. The SQL below fits, `retrievalIndex.ts` picks.
@@ -15,6 +15,7 @@ import type { Progress } from '../run/progress.js';
 import { valuesOf } from './batchValues.js';
 import { sourceTable } from './complete.js';
 import { sqlDay } from './days.js';
+import { md5Draw } from './md5Draw.js';
 import {
   pickCandidates,
   type Catalogue,
@@ -23,13 +24,15 @@ import {
   type RetrievalSettings,
   type Retrieved,
 } from './retrievalIndex.js';
-import { eventTypes, stageReached } from './tables.js';
+import { stageReached } from './tables.js';
 
 /** How a data set is read for retrieval. */
 export interface RetrievalSource {
   readonly timeZone: string;
   /** Event types that say a user sought the item. */
   readonly positiveEvents: readonly number[];
+  /** Event types that an item's popularity counts. */
+  readonly popularityEvents: readonly number[];
 }
 
 /** The user's last positive events that find neighbours; how near in a sequence two items must stand to have co-occurred. */
@@ -48,7 +51,7 @@ export async function simulateRetrieval(
   progress: Progress,
 ): Promise<number> {
   await db.run(numberItems);
-  await db.run(countExposures(source.timeZone));
+  await db.run(countPopularity(source));
   await db.run(orderPositives(source));
   await db.run(countPairs);
   await db.run(drawRequests(settings.oneIn, seed));
@@ -84,11 +87,11 @@ const numberItems = `
 const eventDay = (timeZone: string) =>
   `CASE WHEN time_is_order_only THEN '' ELSE ${sqlDay('event_ts', timeZone)} END`;
 
-const countExposures = (timeZone: string) => `
-  CREATE TEMPORARY TABLE shown AS
+const countPopularity = ({ timeZone, popularityEvents }: RetrievalSource) => `
+  CREATE TEMPORARY TABLE popularity AS
     SELECT ${eventDay(timeZone)} AS day, item, CAST(count(*) AS DOUBLE) AS times
     FROM ${sourceTable('behaviours')} JOIN catalogue USING (item_id)
-    WHERE event_type = ${eventTypes.exposure}
+    WHERE event_type IN (${popularityEvents.join(', ')})
     GROUP BY ALL`;
 
 /** Sorted by day first: events of a later day cannot move those of an earlier one. */
@@ -116,11 +119,10 @@ const countPairs = `
     UNION ALL
     SELECT day, other, one, times FROM counted`;
 
-/** 60 bits of md5: the draw depends on seed and request alone. */
 const drawRequests = (oneIn: number, seed: number) => `
   CREATE TEMPORARY TABLE drawn_requests AS
     SELECT request_id, dt, request_ts, user_id FROM ${sourceTable('requests')}
-    WHERE CAST('0x' || substr(md5(concat_ws(':', 'retrieval', ${seed}, request_id)), 1, 15) AS BIGINT) % ${oneIn} = 0`;
+    WHERE ${md5Draw('retrieval', seed, 'request_id')} % ${oneIn} = 0`;
 
 async function readCatalogue(db: Duckdb): Promise<Catalogue> {
   const columns = (await db.rows('DESCRIBE catalogue')).map((row) => String(row.column_name));
@@ -140,9 +142,9 @@ async function readCatalogue(db: Duckdb): Promise<Catalogue> {
 // ------------------------------------------------------------------------------------------------------------------ day by day
 
 async function indexBefore(db: Duckdb, day: string, items: number): Promise<DayIndex> {
-  const shown = await db.batch(`
+  const counted = await db.batch(`
     SELECT coalesce(times, 0) AS times
-    FROM catalogue LEFT JOIN (SELECT item, sum(times) AS times FROM shown WHERE day < ${sqlText(day)} GROUP BY item) USING (item)
+    FROM catalogue LEFT JOIN (SELECT item, sum(times) AS times FROM popularity WHERE day < ${sqlText(day)} GROUP BY item) USING (item)
     ORDER BY item`);
   const near = await db.batch(`
     SELECT item, neighbour, CAST(times AS DOUBLE) AS times
@@ -150,14 +152,14 @@ async function indexBefore(db: Duckdb, day: string, items: number): Promise<DayI
           GROUP BY ALL HAVING sum(times) >= ${support})
     QUALIFY row_number() OVER (PARTITION BY item ORDER BY times DESC, neighbour) <= ${neighbours}
     ORDER BY item, times DESC, neighbour`);
-  const exposures = valuesOf(shown, 'times', Float64Array);
+  const popularity = valuesOf(counted, 'times', Float64Array);
   let sum = 0;
   const neighbourStart = new Int32Array(items + 1);
   for (const item of valuesOf(near, 'item', Int32Array)) neighbourStart[item + 1]!++;
   for (let item = 0; item < items; item++) neighbourStart[item + 1]! += neighbourStart[item]!;
   return {
-    exposures,
-    exposuresSum: exposures.map((times) => (sum += times)),
+    popularity,
+    popularitySum: popularity.map((times) => (sum += times)),
     neighbourStart,
     neighbour: valuesOf(near, 'neighbour', Int32Array),
     times: valuesOf(near, 'times', Float64Array),

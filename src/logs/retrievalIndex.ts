@@ -19,9 +19,9 @@ export interface Catalogue {
 }
 
 export interface DayIndex {
-  /** [item] exposures before the day, and their running sum. */
-  readonly exposures: Float64Array;
-  readonly exposuresSum: Float64Array;
+  /** [item] events that count as popularity before the day, and their running sum. */
+  readonly popularity: Float64Array;
+  readonly popularitySum: Float64Array;
   /** Neighbours of item i: places neighbourStart[i] .. neighbourStart[i + 1]. */
   readonly neighbourStart: Int32Array;
   readonly neighbour: Int32Array;
@@ -45,7 +45,7 @@ export interface Retrieved {
   readonly score: number;
 }
 
-/** A request's candidates; fewer than asked for only when the catalogue has no more that were ever exposed. */
+/** A request's candidates; fewer than asked for only when the catalogue has no more that anything is known of. */
 export function pickCandidates(
   request: RetrievalRequest,
   index: DayIndex,
@@ -104,8 +104,8 @@ function coOccurring(
 }
 
 /**
- * Draws in proportion to exposures until the channel has its share and the whole list is full, drawing again what cannot be had or
- * is there already: the same as drawing without replacement. The score is the item's share of all exposures.
+ * Draws in proportion to popularity until the channel has its share and the whole list is full, drawing again what cannot be had or
+ * is there already: the same as drawing without replacement. The score is the item's share of all popularity.
  */
 function drawPopular(
   index: DayIndex,
@@ -115,18 +115,18 @@ function drawPopular(
   listSize: number,
   others: ReadonlySet<number>,
 ): Scored[] {
-  const items = index.exposuresSum.length;
-  const total = index.exposuresSum[items - 1] ?? 0;
+  const items = index.popularitySum.length;
+  const total = index.popularitySum[items - 1] ?? 0;
   const drawn = new Set<number>();
   let isNew = 0; // drawn and not in the list by another channel
   for (let tries = 0; total > 0 && tries < 100 * listSize; tries++) {
     if (drawn.size >= share && others.size + isNew >= listSize) break;
-    const item = firstAbove(index.exposuresSum, random.uniform() * total);
+    const item = firstAbove(index.popularitySum, random.uniform() * total);
     if (drawn.has(item) || !canBeFound(item)) continue;
     drawn.add(item);
     if (!others.has(item)) isNew++;
   }
-  return Array.from(drawn, (item): Scored => [item, index.exposures[item]! / total]).sort(byScoreThenId);
+  return Array.from(drawn, (item): Scored => [item, index.popularity[item]! / total]).sort(byScoreThenId);
 }
 
 /** The first place whose running sum is above the target. */

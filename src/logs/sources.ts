@@ -18,13 +18,26 @@ export const kuairandFiles = {
   statistics: 'video_features_statistic_main.csv.gz',
 } as const;
 
+const publicSets = {
+  kuairand: {
+    title: 'KuaiRand-Pure',
+    mend: 'data/README.md says which five files are needed and where they come from.',
+  },
+  taobao: {
+    title: 'Taobao UserBehavior',
+    mend: 'Name the files that you have in `logs.files`; data/README.md says where they come from.',
+  },
+} as const;
+
 /** Every raw file, by its name relative to `logs.source`. All that is missing is told at once. */
 export async function rawFiles(logs: LogsConfig): Promise<readonly SourceFile[]> {
   switch (logs.kind) {
     case 'simulate':
       return [];
     case 'kuairand':
-      return theFiveFiles(logs.source);
+      return filesOfSet(logs.source, Object.values(kuairandFiles), publicSets.kuairand);
+    case 'taobao':
+      return filesOfSet(logs.source, logs.files, publicSets.taobao);
     case 'tables': {
       checkFolder(logs.source);
       const lists = await Promise.all(tableNames.map((table) => tableFiles(logs, table)));
@@ -56,20 +69,20 @@ export async function tableFiles(logs: OwnTablesConfig, table: TableName): Promi
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function theFiveFiles(folder: string): SourceFile[] {
+function filesOfSet(
+  folder: string,
+  names: readonly string[],
+  { title, mend }: { readonly title: string; readonly mend: string },
+): SourceFile[] {
   checkFolder(folder);
-  const files = Object.values(kuairandFiles).map((name) => ({ name, path: join(folder, name) }));
+  const files = names.map((name) => ({ name, path: join(folder, name) }));
   const missing = files.filter(({ path }) => !existsSync(path));
-  if (missing.length > 0) throw new CascadeError(missing.map(missingKuairandFile));
-  return files;
+  if (missing.length === 0) return files;
+  const what = `This file of ${title} is not in the folder.`;
+  throw new CascadeError(
+    missing.map(({ path }): Problem => ({ code: 'data.missing_file', where: path, what, mend })),
+  );
 }
-
-const missingKuairandFile = ({ path }: SourceFile): Problem => ({
-  code: 'data.missing_file',
-  where: path,
-  what: 'This file of KuaiRand-Pure is not in the folder.',
-  mend: 'data/README.md says which five files are needed and where they come from.',
-});
 
 function checkFolder(folder: string): void {
   if (existsSync(folder) && statSync(folder).isDirectory()) return;

@@ -36,7 +36,7 @@ export async function summarise(db: Duckdb, timeZone: string, facts: SourceFacts
       `items       ${n('items')}`,
       `users       ${n('users')}; ${coldUsers.toLocaleString('en-US')} without behaviours before their first request`,
       ...(facts.duplicatesDropped > 0
-        ? [`dropped     ${counted(facts.duplicatesDropped, 'repeated exposure')}`]
+        ? [`dropped     ${counted(facts.duplicatesDropped, 'repeated row')}`]
         : []),
       ...(facts.simulatedLists > 0
         ? [`simulated   candidates for ${counted(facts.simulatedLists, 'request')}`]

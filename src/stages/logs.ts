@@ -20,6 +20,7 @@ import { loadSimulation, truthTable } from '../logs/simulate/load.js';
 import { rawFiles } from '../logs/sources.js';
 import { summarise, type SourceFacts } from '../logs/summary.js';
 import { canonicalTables, stageReached, tableNames, tablesVersion } from '../logs/tables.js';
+import { readTaobao } from '../logs/taobao.js';
 import type { Stage, StageResult } from '../run/stage.js';
 
 export async function writeLogs(stage: Stage, config: Config): Promise<StageResult> {
@@ -65,6 +66,8 @@ async function readSource(stage: Stage, db: Duckdb, logs: LogsConfig, seed: numb
       const { duplicates, simulatedLists } = await readKuairand(db, logs, seed, stage.progress);
       return { ...none, duplicatesDropped: duplicates, simulatedLists };
     }
+    case 'taobao':
+      return readTaobao(db, logs, seed, stage.progress);
     default:
       return assertNever(logs);
   }

@@ -113,6 +113,25 @@ const daysRemainForTraining: Check = ({ logs, samples: { split } }) => {
     }));
 };
 
+/** Negatives of one split must not come from the days of another. */
+const partsAreSplits: Check = ({ logs, samples: { split } }) => {
+  if (logs.kind !== 'taobao' || split.kind !== 'dates') return [];
+  const borders = [split.validation_from, split.test_from];
+  const parts = logs.negatives.parts_from;
+  if (parts.length === borders.length && borders.every((day) => parts.includes(day))) return [];
+  return [
+    {
+      paths: [
+        ['logs', 'negatives', 'parts_from'],
+        ['samples', 'split', 'validation_from'],
+        ['samples', 'split', 'test_from'],
+      ],
+      what: `Negatives are drawn within parts that begin on ${parts.join(' and ') || 'no day'}, but validation begins on ${borders.join(' and test on ')}: a split would get negatives from the days of another.`,
+      mend: `Set \`logs.negatives.parts_from: [${borders.join(', ')}]\`, or change \`samples.split\`.`,
+    },
+  ];
+};
+
 export const logsChecks: readonly Check[] = [
   funnelNarrows,
   groupsNest,
@@ -120,4 +139,5 @@ export const logsChecks: readonly Check[] = [
   codesHaveItems,
   datesInOrder,
   daysRemainForTraining,
+  partsAreSplits,
 ];

@@ -74,8 +74,9 @@ const picksAreFewer: Check = ({ eval: { teacher_top: top }, samples: { b } }) =>
 };
 
 /** A list that names a thing twice means it once, or something else. */
-const listsNameOnce: Check = ({ samples, features, distill, eval: { cutoffs, slices } }) => {
+const listsNameOnce: Check = ({ logs, samples, features, distill, eval: { cutoffs, slices } }) => {
   const lists: readonly { path: Path; values: readonly (string | number)[] }[] = [
+    ...(logs.kind === 'taobao' ? [{ path: ['logs', 'files'], values: logs.files }] : []),
     { path: ['samples', 'sequence', 'events'], values: samples.sequence.events },
     { path: ['features', 'sequence'], values: features.sequence },
     { path: ['distill', 'rivals'], values: distill.rivals },
