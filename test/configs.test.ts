@@ -2,8 +2,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { starterKinds } from '../src/config/starters.js';
 import { newFolder, program, root, sets } from './support/program.js';
 import { writeSmallKuairand } from './support/smallKuairand.js';
+import { writeSmallTaobao } from './support/smallTaobao.js';
 
 const brief = {
   'teacher.epochs': 1,
@@ -31,6 +33,11 @@ const miniatures: Record<string, () => string[]> = {
   'kuairand.yaml': () => {
     const folder = join(newFolder('kuairand'), 'data');
     writeSmallKuairand(folder);
+    return sets({ ...brief, 'logs.source': folder });
+  },
+  'taobao.yaml': () => {
+    const folder = join(newFolder('taobao'), 'data');
+    writeSmallTaobao(folder);
     return sets({ ...brief, 'logs.source': folder });
   },
 };
@@ -67,7 +74,7 @@ describe('configs/', () => {
   });
 });
 
-describe.each(['simulate', 'kuairand', 'tables'])('cascade init --kind %s', (kind) => {
+describe.each(starterKinds)('cascade init --kind %s', (kind) => {
   it('writes a config that validates, and does not overwrite it', async () => {
     const file = join(newFolder('init'), 'pipeline.yaml');
     expect((await program(['init', file, '--kind', kind])).code).toBe(0);
@@ -97,4 +104,21 @@ describe('KuaiRand-Pure itself', () => {
         expect(out).toContain(figure);
     },
   );
+});
+
+const taobao = join(root, '../shared/data/taobao-userbehavior');
+
+describe('Taobao UserBehavior itself', () => {
+  it.skipIf(!existsSync(taobao))('gives the rows of the reference protocol', async () => {
+    const args = [
+      '--config',
+      join(root, 'configs/taobao.yaml'),
+      ...sets({ 'logs.source': taobao }),
+      '--run',
+      join(newFolder(), 'run'),
+    ];
+    await program(['logs', ...args]);
+    const { out } = await program(['samples', ...args]);
+    for (const figure of ['121,100', '23,830', '21,375']) expect(out).toContain(figure);
+  });
 });
