@@ -212,18 +212,32 @@ test('without a sequence, everything that looks at behaviours is named', () => {
   expect(less).not.toContain('rivals');
 });
 
-test('heads divide the width of teacher and student', () => {
-  expect(complaint(withLines('teacher: {width: 30, heads: 4}\ndistill: {student: {heads: 5}}')))
-    .toMatchInlineSnapshot(`
-    "error  config.contradiction  pipeline.yaml:6:22  teacher.heads
-           \`teacher.width\` is 30, which 4 heads do not divide.
-           Set at: teacher.heads (pipeline.yaml:6:22), teacher.width (pipeline.yaml:6:11).
-           Use 1, 2, 3, 5, 6, 10, 15 heads, or a width that is a multiple of 4.
-    error  config.contradiction  pipeline.yaml:7:21  distill.student.heads
-           \`distill.student.width\` is 32, which 5 heads do not divide.
-           Set at: distill.student.heads (pipeline.yaml:7:21), distill.student.width (default).
-           Use 1, 2, 4, 8, 16 heads, or a width that is a multiple of 5."
+test("a student that learns the teacher's vector is as wide", () => {
+  const lines = 'distill: {student: {width: 16}}';
+  expect(complaint(withLines(lines))).toMatchInlineSnapshot(`
+    "error  config.contradiction  pipeline.yaml:6:21  distill.student.width
+           \`distill.student.width\` is 16 and \`teacher.width\` 32: a student of kind tarq learns the teacher's vector (\`distill.losses.reconstruction\` and \`distill.losses.alignment\` above 0), which must be as wide as its own.
+           Set at: distill.student.width (pipeline.yaml:6:21), teacher.width (default), distill.losses.reconstruction (default), distill.losses.alignment (default).
+           Give both the same width, or set these losses to 0."
   `);
+  expect(complaint(withLines(lines), 'teacher.width=16')).toBe('no problem');
+  const without = ['distill.losses.reconstruction=0', 'distill.losses.alignment=0'];
+  expect(complaint(withLines(lines), ...without)).toBe('no problem');
+  expect(complaint(withLines('distill: {student: {kind: tangent, width: 16}}'))).toBe('no problem');
+});
+
+test('heads divide the width of teacher and student', () => {
+  expect(complaint(withLines('teacher: {width: 30, heads: 4}\ndistill: {student: {width: 30, heads: 7}}')))
+    .toMatchInlineSnapshot(`
+      "error  config.contradiction  pipeline.yaml:6:22  teacher.heads
+             \`teacher.width\` is 30, which 4 heads do not divide.
+             Set at: teacher.heads (pipeline.yaml:6:22), teacher.width (pipeline.yaml:6:11).
+             Use 1, 2, 3, 5, 6, 10, 15 heads, or a width that is a multiple of 4.
+      error  config.contradiction  pipeline.yaml:7:32  distill.student.heads
+             \`distill.student.width\` is 30, which 7 heads do not divide.
+             Set at: distill.student.heads (pipeline.yaml:7:32), distill.student.width (pipeline.yaml:7:21).
+             Use 1, 2, 3, 5, 6, 10, 15 heads, or a width that is a multiple of 7."
+    `);
 });
 
 test('a student without any loss on its scores is refused', () => {

@@ -13,7 +13,7 @@ test('values are read as YAML', () => {
     'logs.time_zone=+08:00',
     'training.optimizer={kind: sgd, momentum: 0.5}',
   );
-  expect(config.teacher.recency).toBe(true);
+  expect(config.teacher).toMatchObject({ recency: true });
   expect(config.eval.cutoffs).toEqual([2, 3]);
   expect(config.logs.timeZone).toBe('+08:00');
   expect(config.training.optimizer).toEqual({ kind: 'sgd', learningRate: 0.01, momentum: 0.5 });

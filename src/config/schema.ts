@@ -472,17 +472,19 @@ const attention = {
   recency: key(z.boolean().default(false), 'learned bias per age of a behaviour, started at 0'),
 };
 
-const teacher = z.strictObject({
-  ...attention,
-  self_attention: key(z.boolean().default(true), 'behaviours attend to each other first'),
-  residual: key(
-    z.boolean().default(true),
-    'H = X Wr + MHA(X): without it all rows of H become the same mean and the teacher is dead',
+/** Terms that teacher and student may carry on top of its own. Each starts at weight 0, so that data decides. */
+const cheapTerms = {
+  raw_cosine: key(
+    z.enum(['off', 'plain', 'recency']).default('off'),
+    'a term of the cosine between candidate and pooled raw embeddings of the behaviours: their mean, or weighted by a learned recency',
   ),
-  soft_count: key(
-    z.boolean().default(true),
-    'a term log(1 + sum of similarities) beside the attended vector, its weight started at 0',
+  match_counts: key(
+    z.boolean().default(false),
+    "a term of how often the candidate's values occur in the sequence, per shared feature",
   ),
+};
+
+const rankerTraining = {
   ...budget(4, 1),
   b_epochs: key(
     z.number().min(0).default(1),
@@ -499,19 +501,40 @@ const teacher = z.strictObject({
       .prefault({}),
     'a teacher whose vector does not depend on the candidate stops the run (exit code 3)',
   ),
+};
+
+const attentionTeacher = z.strictObject({
+  kind: usualKind('attention').describe(
+    'target attention with a residual and similarity-started logits (reference-experiments.md)',
+  ),
+  ...attention,
+  self_attention: key(z.boolean().default(true), 'behaviours attend to each other first'),
+  residual: key(
+    z.boolean().default(true),
+    'H = X Wr + MHA(X): without it all rows of H become the same mean and the teacher is dead',
+  ),
+  soft_count: key(
+    z.boolean().default(true),
+    'a term log(1 + sum of similarities) beside the attended vector, its weight started at 0',
+  ),
+  ...cheapTerms,
+  ...rankerTraining,
 });
 
-/** Terms that any student may carry on top of its own. Each starts at weight 0, so that data decides. */
-const cheapTerms = {
-  raw_cosine: key(
-    z.enum(['off', 'plain', 'recency']).default('off'),
-    'a term of the cosine between candidate and pooled raw embeddings of the behaviours: their mean, or weighted by a learned recency',
-  ),
-  match_counts: key(
-    z.boolean().default(false),
-    "a term of how often the candidate's values occur in the sequence, per shared feature",
-  ),
-};
+const din = z.strictObject({
+  kind: z
+    .literal('din')
+    .describe(
+      'an MLP over user, item and a sum of behaviours weighted by an activation unit, without softmax (DIN)',
+    ),
+  width: key(width.default(32), 'width D of the weighted sum, which students may approximate'),
+  unit_hidden: key(width.default(32), 'hidden width of the activation unit over [t, h, t - h, t * h]'),
+  hidden: key(hidden.default([256, 128]), 'hidden widths of the MLP, ReLU inside'),
+  ...cheapTerms,
+  ...rankerTraining,
+});
+
+const teacher = z.discriminatedUnion('kind', [attentionTeacher, din]);
 
 const tarq = z.strictObject({
   kind: usualKind('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
@@ -662,7 +685,7 @@ export const configSchema = z.strictObject({
   training: key(training.prefault({}), 'shared by all training stages'),
   towers: key(towers.prefault({}), 'the two towers of every pre-ranker'),
   codebook: key(codebook.prefault({}), 'item codes'),
-  teacher: key(teacher.prefault({}), 'target-attention ranker'),
+  teacher: key(teacher.prefault({}), 'the ranker that teaches'),
   distill: key(distill.prefault({}), 'student and rivals'),
   eval: key(evaluation.prefault({}), 'metrics and verdict'),
 });

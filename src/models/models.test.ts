@@ -100,7 +100,7 @@ describe('a whole training step of the student, with teacher, both sets and ever
 
   const options = (joint: boolean): StepOptions => {
     const { model } = preRanker('student_tarq', config, frame());
-    const ranker = teacherModel(config, frame());
+    const { ranker } = teacherModel(config, frame());
     const optimizer = makeOptimizer(config.training.optimizer);
     const student = stateOf(data, model.initial(RandomStream.of(1, 'initial')));
     const teacher = stateOf(data, ranker.initial(RandomStream.of(2, 'initial')), 5);
@@ -203,7 +203,7 @@ describe('a whole training step of the student, with teacher, both sets and ever
       layout: data.layout,
       losses: detached.distill.losses,
       usesB: false,
-      teacher: { ranker: teacherModel(detached, frame()), joint: false },
+      teacher: { ranker: teacherModel(detached, frame()).ranker, joint: false },
     });
     const shipped = gradients({ ...step, loss: only(['alignment_a'], loss) }, inputs) as Record<
       string,
@@ -258,7 +258,7 @@ describe('a whole training step of the student, with teacher, both sets and ever
 describe('the teacher', () => {
   it('scores traced as eager, and its vector depends on the candidate', async () => {
     const config = testConfig();
-    const ranker = teacherModel(config, frame());
+    const { ranker } = teacherModel(config, frame());
     const state = stateOf(data, ranker.initial(RandomStream.of(2, 'initial')));
     const batch = firstBatch(data, { matchCounts: false }, [blockOf(data, 'b', 6)]);
     const forward = new Forward('teacher', rankerScores(ranker, data.layout, 'b'), cpu);

@@ -6,7 +6,9 @@ import type { Config, StudentConfig, TarqConfig } from '../config/config.js';
 import type { BatchNeeds } from '../data/batches.js';
 import type { InputLayout } from '../data/inputLayout.js';
 import { dimensions, type Dimensions } from '../layers/inputs.js';
+import { attentionRanker } from './attentionRanker.js';
 import { attentionCodes, codeAttention } from './codeAttention.js';
+import { dinRanker } from './din.js';
 import { autoencoderCodes } from './itemAutoencoder.js';
 import type { ItemCodes } from './itemCodes.js';
 import { matchCount } from './matchCount.js';
@@ -14,7 +16,7 @@ import type { PreRanker } from './preRanker.js';
 import { rawCosine } from './rawCosine.js';
 import { sumOf } from './sum.js';
 import { tarqTerm } from './tarq.js';
-import { teacherRanker, type Ranker } from './teacher.js';
+import { withTerms, type Ranker } from './ranker.js';
 import { twoTower, type SequenceEncoder } from './twoTower.js';
 
 export const preRankerNames = [
@@ -104,13 +106,28 @@ export function studentCodes({ distill: { student }, codebook }: Config, { layou
 export const studentBackbone = (config: Config, frame: ModelFrame): PreRanker =>
   sumOf({ towers: studentTowers(config, frame) });
 
-export function teacherModel(config: Config, frame: ModelFrame): Ranker {
-  return teacherRanker({
-    teacher: config.teacher,
-    dimensions: dimensions(frame.layout),
-    towers: towersOf(config, frame, { kind: 'mean_pool' }),
-    projectionHidden: config.towers.width,
-  });
+/** The teacher, and what its batches must carry. */
+export interface Teacher {
+  readonly ranker: Ranker;
+  readonly needs: BatchNeeds;
+}
+
+export function teacherModel({ teacher, towers }: Config, { layout, baseLogit }: ModelFrame): Teacher {
+  const dims = dimensions(layout);
+  const cheap = cheapTerms(teacher, dims);
+  const ranker =
+    teacher.kind === 'din'
+      ? dinRanker({ teacher, dimensions: dims, baseLogit })
+      : attentionRanker({
+          teacher,
+          dimensions: dims,
+          towers: twoTower({ towers, dimensions: dims, sequence: { kind: 'mean_pool' }, baseLogit }),
+          projectionHidden: towers.width,
+        });
+  return {
+    ranker: Object.keys(cheap).length === 0 ? ranker : withTerms(ranker, sumOf(cheap)),
+    needs: { matchCounts: teacher.matchCounts },
+  };
 }
 
 const towersOf = (config: Config, { layout, baseLogit }: ModelFrame, sequence: SequenceEncoder): PreRanker =>

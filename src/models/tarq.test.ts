@@ -127,7 +127,7 @@ describe('T9: the alignment that ships finds no trivial solution', () => {
   it('keeps raw and personal codes apart and the assignment decided, after training', async () => {
     const config = testConfig({ distill: { losses: { alignment: 0.01 } } });
     const { model, needs } = preRanker('student_tarq', config, frame());
-    const ranker = teacherModel(config, frame());
+    const { ranker } = teacherModel(config, frame());
     const state = stateOf(data, model.initial(RandomStream.of(1, 'initial')));
     const loss = preRankerLoss({
       model,

@@ -101,6 +101,7 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
     ? await readModelState(await bench.stage.read('teacher', 'teacher.safetensors'))
     : null;
   const joint = config.distill.teacher === 'joint';
+  const { ranker, needs: teacherNeeds } = teacherModel(config, bench.frame);
   return {
     name,
     trained: { [roles.model]: state, ...(teacher && joint && { [roles.teacher]: teacher }) },
@@ -110,9 +111,9 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
       layout: data.layout,
       losses,
       usesB,
-      ...(takesVectors && { teacher: { ranker: teacherModel(config, bench.frame), joint } }),
+      ...(takesVectors && { teacher: { ranker, joint } }),
     }),
-    needs,
+    needs: { matchCounts: needs.matchCounts || (takesVectors && teacherNeeds.matchCounts) },
     primary: { shape: bench.block('a'), split: 'train' },
     ...(usesB && { secondary: { shape: bench.block('b'), split: 'train', teacher: setC } }),
     epochs,

@@ -17,8 +17,7 @@ import { writeSafetensors } from '../engine/safetensors.js';
 import { copyState, storedTensors, type ModelState } from '../engine/state.js';
 import { CascadeError, internal } from '../errors.js';
 import { WithinGroupShare } from '../metrics/variance.js';
-import { teacherModel } from '../models/registry.js';
-import type { Ranker } from '../models/teacher.js';
+import { teacherModel, type Teacher } from '../models/registry.js';
 import type { Stage, StageResult } from '../run/stage.js';
 import { sampleSchema } from '../samples/group.js';
 import { fit, type FitResult } from '../train/fit.js';
@@ -28,20 +27,19 @@ import { writeTrainingLog } from '../train/trainingLog.js';
 import { writeValidationTable } from '../train/validationTable.js';
 import { Workbench } from '../train/workbench.js';
 
-const needs = { matchCounts: false };
 /** Version of samples_c, in its footer. */
 const samplesVersion = '1';
 
 export async function trainTeacher(stage: Stage, config: Config): Promise<StageResult> {
   const bench = await Workbench.open(stage, config);
-  const ranker = teacherModel(config, bench.frame);
-  const phases = await trainPhases(bench, ranker);
+  const teacher = teacherModel(config, bench.frame);
+  const phases = await trainPhases(bench, teacher);
   const best = phases.reduce((a, b) => (aucOf(b) > aucOf(a) ? b : a));
   const state = best.result.best[roles.teacher]!;
   await stage.write('teacher.safetensors', (path) =>
     writeSafetensors(path, { tensors: storedTensors(state), metadata: {} }),
   );
-  const share = await scoreSetB(bench, ranker, state);
+  const share = await scoreSetB(bench, teacher, state);
   await writeSamplesC(bench);
   await writeTrainingLog(
     stage,
@@ -70,7 +68,7 @@ interface Phase {
 const aucOf = ({ result }: Phase) => result.bestEpoch?.validationAuc ?? 0;
 
 /** Warm-up on exposures, then self-learning on the truncated space, both judged on validation exposures. */
-async function trainPhases(bench: Workbench, ranker: Ranker): Promise<Phase[]> {
+async function trainPhases(bench: Workbench, { ranker, needs }: Teacher): Promise<Phase[]> {
   const { config, data } = bench;
   const first = bench.newState(ranker.initial(bench.initialStream('teacher')), 'teacher');
   const { epochs, patience, bEpochs } = config.teacher;
@@ -97,7 +95,11 @@ async function trainPhases(bench: Workbench, ranker: Ranker): Promise<Phase[]> {
 }
 
 /** Scores every candidate of B, shard by shard; returns the within-request share of the vectors on validation and test. */
-async function scoreSetB(bench: Workbench, ranker: Ranker, state: ModelState): Promise<number | null> {
+async function scoreSetB(
+  bench: Workbench,
+  { ranker, needs }: Teacher,
+  state: ModelState,
+): Promise<number | null> {
   const { config, data, device, stage } = bench;
   const shape = bench.block('b');
   const forward = new Forward('teacher-scores', rankerScores(ranker, data.layout, 'b'), device);

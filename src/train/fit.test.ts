@@ -35,7 +35,7 @@ const config = testConfig({
 function plan(epochs: number, patience = 5): FitPlan {
   const frame = { layout: data.layout, baseLogit: -0.5 };
   const { model, needs } = preRanker('student_tarq', config, frame);
-  const ranker = teacherModel(config, frame);
+  const { ranker } = teacherModel(config, frame);
   return {
     name: 'student',
     trained: { [roles.model]: stateOf(data, model.initial(RandomStream.of(1, 'initial'))) },

@@ -16,7 +16,7 @@ import { clickLoss } from '../losses/click.js';
 import { tutorLoss } from '../losses/tutor.js';
 import type { ItemAutoencoder } from '../models/itemAutoencoder.js';
 import { parametersOf, scoreBlock, trainBlock, type PreRanker } from '../models/preRanker.js';
-import type { Ranker } from '../models/teacher.js';
+import type { Ranker } from '../models/ranker.js';
 
 type Terms = Record<string, LossTerms[string]>;
 

@@ -51,13 +51,13 @@ async function preRankerScorer(bench: Workbench, config: Config, name: PreRanker
 
 async function teacherScorer(bench: Workbench, config: Config): Promise<Scorer> {
   const { data, device, stage } = bench;
-  const ranker = teacherModel(config, bench.frame);
+  const { ranker, needs } = teacherModel(config, bench.frame);
   const state = await readModelState(await stage.read('teacher', 'teacher.safetensors'));
   return async (set, split) => {
     const forward = new Forward('teacher', rankerScores(ranker, data.layout, set), device);
     const scores = await scoreSplit(
       data,
-      { matchCounts: false },
+      needs,
       bench.block(set),
       split,
       forward.over({ [roles.teacher]: state }),

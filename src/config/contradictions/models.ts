@@ -5,7 +5,9 @@ import type { Check, Contradiction } from './contradiction.js';
 /** Each head gets an equal part of the width. */
 const headsDivideWidth: Check = ({ teacher, distill }) => {
   const models = [
-    { path: ['teacher'], heads: teacher.heads, width: teacher.width },
+    ...(teacher.kind === 'attention'
+      ? [{ path: ['teacher'], heads: teacher.heads, width: teacher.width }]
+      : []),
     ...(distill.student.kind === 'tarq'
       ? [{ path: ['distill', 'student'], heads: distill.student.heads, width: distill.student.width }]
       : []),
@@ -41,6 +43,23 @@ const sequenceIsThere: Check = ({ features, distill }) => {
       paths: [['features', 'sequence']],
       what: `\`features.sequence\` is empty, so that models see no behaviours; ${needing.map((path) => `\`${pathText(path)}\``).join(', ')} cannot work without them.`,
       mend: 'Name the item features that describe a behaviour, for example `sequence: [item_id]`.',
+    },
+  ];
+};
+
+/** TARQ's vector is drawn to the teacher's, so that both must have the same width. */
+const studentFitsTeacher: Check = ({ teacher, distill: { student, losses } }) => {
+  const taken = (['reconstruction', 'alignment'] as const).filter((loss) => losses[loss] > 0);
+  if (student.kind !== 'tarq' || taken.length === 0 || student.width === teacher.width) return [];
+  return [
+    {
+      paths: [
+        ['distill', 'student', 'width'],
+        ['teacher', 'width'],
+        ...taken.map((loss) => ['distill', 'losses', loss]),
+      ],
+      what: `\`distill.student.width\` is ${student.width} and \`teacher.width\` ${teacher.width}: a student of kind tarq learns the teacher's vector (${taken.map((loss) => `\`distill.losses.${loss}\``).join(' and ')} above 0), which must be as wide as its own.`,
+      mend: 'Give both the same width, or set these losses to 0.',
     },
   ];
 };
@@ -102,6 +121,7 @@ const listsNameOnce: Check = ({ logs, samples, features, distill, eval: { cutoff
 export const modelChecks: readonly Check[] = [
   headsDivideWidth,
   sequenceIsThere,
+  studentFitsTeacher,
   studentHasALoss,
   picksAreFewer,
   listsNameOnce,

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import type { TeacherConfig } from '../config/config.js';
-import type { RandomStream } from '../engine/random.js';
+import type { AttentionTeacherConfig } from '../config/config.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import { attend, attentionInitial, multiHeadAttention, paddingBias } from '../layers/attention.js';
-import type { Dimensions, RequestInputs } from '../layers/inputs.js';
+import type { Dimensions } from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
 import { parametersOf, scoreBlock, type PreRanker } from './preRanker.js';
+import type { Ranker } from './ranker.js';
 import { similarityBias, similarityInitial } from './similarity.js';
 import { primed, primedInitial } from './weights.js';
 
@@ -22,14 +22,8 @@ import { primed, primedInitial } from './weights.js';
  * Source: tarq.md 1.5 for the frame; residual and similarity start are what makes it live (reference-experiments.md section 4,
  * item 1: AUC .72 -> .82 on Taobao, within-request share 1e-12 -> .43); soft count from tangent-codes.md (.8191 -> .8273).
  */
-export interface Ranker {
-  initial(stream: RandomStream): Initial;
-  /** Logits [request, candidate] and the interaction vector [request, candidate, width] that students approximate. */
-  rank(inputs: RequestInputs, parameters: Parameters): { logits: tf.Tensor2D; vector: tf.Tensor3D };
-}
-
-export interface TeacherOptions {
-  readonly teacher: TeacherConfig;
+export interface AttentionRankerOptions {
+  readonly teacher: AttentionTeacherConfig;
   readonly dimensions: Dimensions;
   /** The two-tower part of the score, with parameters of its own. */
   readonly towers: PreRanker;
@@ -37,7 +31,12 @@ export interface TeacherOptions {
   readonly projectionHidden: number;
 }
 
-export function teacherRanker({ teacher, dimensions, towers, projectionHidden }: TeacherOptions): Ranker {
+export function attentionRanker({
+  teacher,
+  dimensions,
+  towers,
+  projectionHidden,
+}: AttentionRankerOptions): Ranker {
   const { width, heads } = teacher;
   const { shared, item, behaviours } = dimensions;
   const encoded = teacher.residual || teacher.selfAttention ? width : shared;
@@ -87,7 +86,7 @@ export function teacherRanker({ teacher, dimensions, towers, projectionHidden }:
 
 /** H: [request, behaviour, width], or X itself where neither self-attention nor residual is on. */
 function encode(
-  teacher: TeacherConfig,
+  teacher: AttentionTeacherConfig,
   x: tf.Tensor3D,
   mask: tf.Tensor2D,
   parameters: Parameters,
@@ -101,7 +100,7 @@ function encode(
 }
 
 /** The soft count is made of the similarity logits. */
-const countsSoftly = (teacher: TeacherConfig) => teacher.softCount && teacher.similarityStart > 0;
+const countsSoftly = (teacher: AttentionTeacherConfig) => teacher.softCount && teacher.similarityStart > 0;
 
 /** log(1 + Σ_j exp(bias_cj - g)) over real behaviours: [request, candidate]. */
 function softCount(bias: tf.Tensor, mask: tf.Tensor2D, parameters: Parameters): tf.Tensor2D {
