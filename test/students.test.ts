@@ -1,5 +1,7 @@
 /** Every kind of student through the whole chain: trained, coded, scored by its three sides and judged. */
 import { join } from 'node:path';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
 import { describe, expect, it } from 'vitest';
 import { bytesOf, newFolder, program, sets, smallChain } from './support/program.js';
 
@@ -13,6 +15,12 @@ interface Evaluated {
     readonly value: number | null;
   }[];
 }
+
+const rowsOf = async (path: string) =>
+  (await parquetReadObjects({ file: await asyncBufferFromFile(path), compressors })) as {
+    name: string;
+    value: number;
+  }[];
 
 describe.each([
   ['tangent', { 'distill.student.codes': 32 }],
@@ -45,6 +53,11 @@ describe.each([
       )?.value;
     expect(aucOf('student')).toBeGreaterThan(0.5);
     expect(aucOf(`student_${kind}`)).toBe(aucOf('student'));
+
+    const measures = await rowsOf(join(run, 'distill/measures/part-00000.parquet'));
+    const error = measures.find(({ name }) => name === 'within_request_error')?.value;
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(2);
 
     const again = join(newFolder(), 'run');
     await program(['train', ...args(again)], 7000);

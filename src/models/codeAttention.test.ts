@@ -10,6 +10,7 @@ import { RandomStream } from '../engine/random.js';
 import type { Parameters } from '../engine/state.js';
 import { embedBlock, type RequestInputs } from '../layers/inputs.js';
 import { unit } from '../layers/normalize.js';
+import { WithinRequestError } from '../metrics/withinRequestError.js';
 import { roles } from '../train/objectives.js';
 import { scoreBlock, trainBlock, type PreRanker } from './preRanker.js';
 import { preRanker, type PreRankerName } from './registry.js';
@@ -69,6 +70,16 @@ function countAlone(opened: Opened): Float32Array {
   return served({ ...opened, parameters });
 }
 
+/** Within-request error of the attention term. */
+function errorOf({ model, inputs, parameters }: Opened): number {
+  const { approximate, exact } = model.attentionTerm!(inputs, parameters);
+  const error = new WithinRequestError();
+  const candidates = inputs.mask.shape[1];
+  const [a, x] = [approximate.dataSync(), exact.dataSync()];
+  for (let r = 0; r < inputs.mask.shape[0]; r++) error.add(a, x, r * candidates, candidates);
+  return error.value!;
+}
+
 describe.each(['tangent', 'prefix'] as const)('student %s', (kind) => {
   it.each([
     ['all terms', {}],
@@ -125,6 +136,8 @@ describe('one code per item', () => {
     const expected = exactCount(exact).map((count, i) => count * mask[i]!);
     const counted = countAlone(exact).map((count, i) => count * mask[i]!);
     expect(relativeError(counted, expected)).toBeLessThan(1e-5);
+    expect(errorOf(exact)).toBeLessThan(1e-10);
+    expect(errorOf(opened)).toBeGreaterThan(1e-3);
   });
 });
 

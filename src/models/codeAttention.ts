@@ -21,7 +21,7 @@ import { stopGradient, straightThrough } from '../engine/autodiff.js';
 import type { Parameters } from '../engine/state.js';
 import { quantise } from '../codebooks/residual.js';
 import { hasHistory, paddingBias, recencyBias, recencyInitial } from '../layers/attention.js';
-import type { Dimensions, SequenceInput } from '../layers/inputs.js';
+import type { Dimensions, RequestInputs, SequenceInput } from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
@@ -213,23 +213,49 @@ export function codeAttention({ student, dimensions, projectionHidden }: CodeAtt
         ? scoreFromTable(user, state, parameters)
         : scoreByRecombination(user, state, parameters),
 
-    trainScore({ sequence, item: itemInput }, parameters) {
-      const { x, mask } = sequence;
-      const [requests, candidates] = itemInput.shared.shape as [number, number];
-      const phi = kernel(x, parameters);
-      const exact = kernel(itemInput.shared, parameters) as tf.Tensor3D;
-      const centres = coder.codebooks(parameters).map(stopGradient);
-      const { partialSums } = quantise(stopGradient(tf.reshape(exact, [-1, shared])), centres);
-      const code = tf.reshape<tf.Rank.R3>(partialSums.at(-1)!, [requests, candidates, shared]);
+    trainScore(inputs, parameters) {
+      const { exact, code } = queries(inputs, parameters);
       const query = student.straightThrough ? straightThrough(code, exact) : code;
-      const products = tf.matMul(query, phi, false, true);
-      const bias = sequenceBias(sequence, parameters);
-      const attended = attendBy(products, bias, phi, x, hasHistory(mask), parameters);
-      const offset = () => dot(tf.sub(exact, query), attended.centre);
-      const projection = unit(mlp(parameters, 'projection', 2, itemInput.x));
-      return { logits: scoreOf(attended, offset, projection, parameters), terms: {} };
+      return { logits: scoreAt(query, exact, inputs, parameters), terms: {} };
+    },
+
+    attentionTerm(inputs, parameters) {
+      const { exact, code } = queries(inputs, parameters);
+      return {
+        approximate: scoreAt(code, exact, inputs, parameters),
+        exact: scoreAt(exact, exact, inputs, parameters),
+      };
     },
   };
+
+  /** phi of the candidates and their codes, constants: [request, candidate, shared]. */
+  function queries({ item: { shared: x } }: RequestInputs, parameters: Parameters) {
+    const exact = kernel(x, parameters) as tf.Tensor3D;
+    const centres = coder.codebooks(parameters).map(stopGradient);
+    const { partialSums } = quantise(stopGradient(tf.reshape(exact, [-1, shared])), centres);
+    return { exact, code: tf.reshape<tf.Rank.R3>(partialSums.at(-1)!, exact.shape) };
+  }
+
+  /** The term with attention at these queries, corrected towards the exact ones. */
+  function scoreAt(
+    query: tf.Tensor3D,
+    exact: tf.Tensor3D,
+    { sequence, item: itemInput }: RequestInputs,
+    parameters: Parameters,
+  ): tf.Tensor2D {
+    const phi = kernel(sequence.x, parameters);
+    const attended = attendBy(
+      tf.matMul(query, phi, false, true),
+      sequenceBias(sequence, parameters),
+      phi,
+      sequence.x,
+      hasHistory(sequence.mask),
+      parameters,
+    );
+    const offset = () => dot(tf.sub(exact, query), attended.centre);
+    const projection = unit(mlp(parameters, 'projection', 2, itemInput.x));
+    return scoreOf(attended, offset, projection, parameters);
+  }
 }
 
 /** The same codes for every request: [code, width] -> [request, code, width], for a batched product. */

@@ -69,7 +69,7 @@ export function dinRanker({ teacher, dimensions, baseLogit }: DinOptions): Ranke
         2,
       );
       const score = tf.reshape(mlp(parameters, 'mlp', widths.length - 1, all), [requests, candidates]);
-      return { logits: tf.add(score, parameters.bias!) as tf.Tensor2D, vector };
+      return { logits: tf.add<tf.Tensor2D>(score, parameters.bias!), vector };
     },
   };
 }

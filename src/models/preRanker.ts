@@ -50,6 +50,14 @@ export interface PreRanker {
    * those of the three sides (parity is tested).
    */
   trainScore?(inputs: RequestInputs, parameters: Parameters, guide: TrainingGuide): TrainedScore;
+  /** Only where attention is approximated: that term alone, as it is scored and as exact attention with the same parameters would. */
+  attentionTerm?(inputs: RequestInputs, parameters: Parameters): AttentionTerm;
+}
+
+/** Each [request, candidate]. */
+export interface AttentionTerm {
+  readonly approximate: tf.Tensor2D;
+  readonly exact: tf.Tensor2D;
 }
 
 /** Scores the candidates of a block by the three sides. */

@@ -37,6 +37,7 @@ export function sumOf(parts: Readonly<Record<string, PreRanker>>): PreRanker {
         ),
       );
     },
+    ...attentionTermOf(entries),
     ...(entries.some(([, part]) => 'trainScore' in part) && {
       trainScore(inputs, parameters, guide): TrainedScore {
         const scored = entries.map(([name, part]) =>
@@ -48,5 +49,15 @@ export function sumOf(parts: Readonly<Record<string, PreRanker>>): PreRanker {
         };
       },
     }),
+  };
+}
+
+/** The attention term of the part that has one. */
+function attentionTermOf(entries: readonly (readonly [string, PreRanker])[]): Partial<PreRanker> {
+  const found = entries.find(([, part]) => 'attentionTerm' in part);
+  if (!found) return {};
+  const [name, part] = found;
+  return {
+    attentionTerm: (inputs, parameters) => part.attentionTerm!(inputs, parametersOf(parameters, name)),
   };
 }

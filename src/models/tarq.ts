@@ -122,6 +122,15 @@ export function tarqTerm({
     return tf.add(tf.mul(cosine, tf.exp(parameters.log_scale!)), parameters.bias!);
   };
 
+  /** Attention with the items' own latents in place of codes: what more codes would come to (T1). */
+  const attendExactly = (inputs: RequestInputs, latent: tf.Tensor2D, parameters: Parameters): tf.Tensor3D => {
+    const [requests, candidates] = inputs.mask.shape;
+    const perRequest = tf.reshape<tf.Rank.R3>(latent, [requests, candidates, codebook.latentWidth]);
+    const mapped = mapSequence(inputs.sequence.x, parameters);
+    const direct = unit(inputs.item.shared) as tf.Tensor3D;
+    return attendCodes(0, perRequest, direct, inputs.sequence, mapped, parameters);
+  };
+
   /** Student vector by attending with the looked-up codes themselves: equal to the look-up, without the codes nobody asked for. */
   const attendSelected = (
     inputs: RequestInputs,
@@ -221,6 +230,15 @@ export function tarqTerm({
         terms.alignment = alignment(inputs, latent, quantised, guide.teacherVector, parameters);
       }
       return { logits, terms };
+    },
+
+    attentionTerm(inputs, parameters) {
+      const { latent, quantised } = quantiseItems(inputs.item, parameters);
+      const projected = projection(inputs.item, parameters);
+      return {
+        approximate: head(attendSelected(inputs, quantised, parameters), projected, parameters),
+        exact: head(attendExactly(inputs, latent, parameters), projected, parameters),
+      };
     },
   };
 

@@ -27,8 +27,10 @@ import { fit, type FitPlan, type FitResult } from '../train/fit.js';
 import { ItemEncoder } from '../train/itemEncoding.js';
 import { preRankerLoss, preRankerScores, roles } from '../train/objectives.js';
 import { readTeacherScores, teacherFile } from '../train/teacherScores.js';
+import { writeMeasures } from '../train/measuresTable.js';
 import { writeTrainingLog } from '../train/trainingLog.js';
 import { writeValidationTable } from '../train/validationTable.js';
+import { watchStudent } from '../train/watch.js';
 import { readModelState, Workbench } from '../train/workbench.js';
 
 export async function distill(stage: Stage, config: Config): Promise<StageResult> {
@@ -48,6 +50,7 @@ export async function distill(stage: Stage, config: Config): Promise<StageResult
     Object.fromEntries(trainings.map(({ model, result }) => [model, result.log])),
   );
   await writeValidationTable(stage, trainings);
+  await writeMeasures(stage, trainings);
   const lines = trainings.map(({ model, result: { bestEpoch, epochs } }) => {
     const auc = bestEpoch?.validationAuc?.toFixed(4) ?? '–';
     return `${model}: validation AUC ${auc} at epoch ${bestEpoch?.epoch ?? 0} of ${epochs.at(-1)?.epoch ?? 0}`;
@@ -118,6 +121,7 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
     ...(usesB && { secondary: { shape: bench.block('b'), split: 'train', teacher: setC } }),
     epochs,
     epochsBefore: isTarq ? config.codebook.warmUp : 0,
+    ...(isStudent && { measure: watchStudent(bench, { model, needs }) }),
     ...(isStudent && !isTarq && { between: refits(bench) }),
     validation: { score: preRankerScores(model, data.layout, 'a'), shape: bench.block('a'), patience },
   };

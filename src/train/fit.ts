@@ -49,6 +49,8 @@ export interface FitPlan {
     readonly everySteps: number;
     run(models: Readonly<Record<string, TrainedModel>>, step: number): Promise<void>;
   };
+  /** What else is measured at the end of each epoch, by name; it changes nothing. */
+  measure?(states: Readonly<Record<string, ModelState>>): Promise<Readonly<Record<string, number>>>;
   /** What early stopping looks at; without it the last state is the result. */
   readonly validation?: {
     /** Forward whose `logits` are scored on set A. */
@@ -78,6 +80,8 @@ interface EpochReport {
   readonly validationAuc: number | null;
   /** Mean of each loss term over the epoch's steps. */
   readonly terms: Readonly<Record<string, number>>;
+  /** What the plan measures beside them. */
+  readonly measures: Readonly<Record<string, number>>;
 }
 
 /** Per-step values by name: loss terms, loss, gradient_norm, learning_rate; index = step - 1. */
@@ -273,6 +277,7 @@ class Training {
       step: this.state.step,
       validationAuc: value,
       terms,
+      measures: (await plan.measure?.(this.settled)) ?? {},
     };
     const epochs = [...this.state.epochs, report];
     const bestBefore = this.state.epochs[this.state.bestAt]?.validationAuc ?? null;
@@ -287,9 +292,10 @@ class Training {
       epochFirstStep: this.state.step,
       finished: budgetSpent || outOfPatience,
     };
-    const words = Object.entries(terms)
-      .filter(([name]) => !['gradient_norm', 'learning_rate'].includes(name))
-      .map(([name, term]) => `${name} ${term.toFixed(4)}`);
+    const words = [
+      ...Object.entries(terms).filter(([name]) => !['gradient_norm', 'learning_rate'].includes(name)),
+      ...Object.entries(report.measures),
+    ].map(([name, term]) => `${name} ${term.toFixed(4)}`);
     const validated = value === null ? '' : `, validation AUC ${value.toFixed(4)}${isBest ? ' (best)' : ''}`;
     context.progress.note(
       `${plan.name}: epoch ${report.epoch}, step ${report.step}${validated}; ${words.join(', ')}`,

@@ -1,0 +1,91 @@
+/**
+ * What a student's training is watched by at the end of each epoch, beside its losses and validation AUC:
+ *   within_request_error        its attention term against exact attention with the same parameters, on validation lists of set B
+ *   code_usage/l, perplexity/l  of its codes over the whole corpus, per level from 1
+ *   weight/…                    weights that started at 0, and similarity, the g of its kernel
+ */
+import { codebookHealth } from '../codebooks/health.js';
+import { Forward } from '../engine/forward.js';
+import type { ModelState } from '../engine/state.js';
+import { embedBlock } from '../layers/inputs.js';
+import { WithinRequestError } from '../metrics/withinRequestError.js';
+import type { NamedModel } from '../models/registry.js';
+import { primedFactor } from '../models/weights.js';
+import { scoringBatches } from './batchStream.js';
+import type { FitPlan } from './fit.js';
+import { encodeItems } from './itemEncoding.js';
+import { roles } from './objectives.js';
+import type { Workbench } from './workbench.js';
+
+/** Batches of validation lists that the error is measured on, at most. */
+const errorBatches = 16;
+
+export function watchStudent(bench: Workbench, student: NamedModel): NonNullable<FitPlan['measure']> {
+  return async (states) => {
+    const state = states[roles.model]!;
+    const error = await withinRequestError(bench, student, state);
+    return {
+      ...(error !== null && { within_request_error: error }),
+      ...(await codeUse(bench, state)),
+      ...startedAtZero(state),
+    };
+  };
+}
+
+async function withinRequestError(
+  bench: Workbench,
+  { model, needs }: NamedModel,
+  state: ModelState,
+): Promise<number | null> {
+  const { data, device } = bench;
+  if (!model.attentionTerm) return null;
+  const forward = new Forward(
+    'within-request-error',
+    (models, batch) => {
+      const { parameters, rows } = models[roles.model]!;
+      return { ...model.attentionTerm!(embedBlock(data.layout, rows, batch, 'b'), parameters) };
+    },
+    device,
+  );
+  const error = new WithinRequestError();
+  const shape = bench.block('b');
+  let batches = 0;
+  for (const { batch, refs } of scoringBatches(data, needs, shape, 'validation')) {
+    const { approximate, exact } = await forward.over({ [roles.model]: state })(batch);
+    const mask = batch.tensors['b/candidate_mask']!.data;
+    refs.forEach((_, r) => {
+      const at = r * shape.candidates;
+      let count = 0;
+      while (count < shape.candidates && mask[at + count]) count++;
+      error.add(approximate!, exact!, at, count);
+    });
+    if (++batches === errorBatches) break;
+  }
+  await forward.release();
+  return error.value;
+}
+
+async function codeUse({ data, device, codes: coder }: Workbench, state: ModelState) {
+  const { codes, squaredErrors, variance } = await encodeItems(data, state, coder, device);
+  const { levels } = codebookHealth(codes, coder.levels, coder.codes, squaredErrors, variance);
+  return Object.fromEntries(
+    levels.flatMap(({ level, usage, perplexity }) => [
+      [`code_usage/${level}`, usage],
+      [`perplexity/${level}`, perplexity],
+    ]),
+  );
+}
+
+/** Parameters that say how much data asked for a term. */
+function startedAtZero({ layout, vector }: ModelState): Record<string, number> {
+  const measures: Record<string, number> = {};
+  for (const { name, size } of layout.entries) {
+    const values = layout.view(vector, name);
+    const term = /^(attention\/count|cosine\/weight|match\/weights)$/.exec(name)?.[1];
+    for (let i = 0; term && i < size; i++) {
+      measures[`weight/${term}${size > 1 ? `/${i + 1}` : ''}`] = primedFactor * values[i]!;
+    }
+    if (/^(attention|tarq)\/log_similarity$/.test(name)) measures.similarity = Math.exp(values[0]!);
+  }
+  return measures;
+}
