@@ -55,7 +55,7 @@ export interface PreRanker {
 }
 
 /** Each [request, candidate]. */
-export interface AttentionTerm {
+interface AttentionTerm {
   readonly approximate: tf.Tensor2D;
   readonly exact: tf.Tensor2D;
 }
