@@ -41,6 +41,13 @@ for (const seed of seeds) {
 }
 
 const aucs = (results, model, split) => results.map((result) => valueOf(result, model, 'a', 'auc', split));
+/** Within-request error of its attention term, and perplexity of its codes by level. */
+const studentMeasures = (results) => [
+  meanAndSpread(results.map(({ measures }) => measures.within_request_error)),
+  results[0].health.levels
+    .map((_, level) => mean(results.map(({ health }) => health.levels[level].perplexity)).toFixed(0))
+    .join(', '),
+];
 const row = (name, settings, results, model) => {
   const test = aucs(results, model, 'test');
   const differences = test.map((value, i) => value - valueOf(base[i], 'student', 'a', 'auc'));
@@ -50,6 +57,7 @@ const row = (name, settings, results, model) => {
     meanAndSpread(aucs(results, model, 'validation')),
     meanAndSpread(test),
     results === base && model === 'student' ? '' : `${fixed(mean(differences))} ${interval(differences)}`,
+    ...(model === 'student' ? studentMeasures(results) : ['', '']),
   ];
 };
 const words = (settings) =>
@@ -64,7 +72,7 @@ console.log(
 );
 console.log(
   table(
-    ['variant', 'settings', 'validation', 'test', 'difference'],
+    ['variant', 'settings', 'validation', 'test', 'difference', 'within-request error', 'perplexity'],
     [
       row('**the config as it is**', '', base, 'student'),
       ...rivals.map((model) => row(model, '', base, model)),

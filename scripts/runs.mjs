@@ -21,10 +21,11 @@ export function cascade(command, args) {
   return stdout.toString();
 }
 
-/** Trains a run to its end, unless it is there already, and returns { verdict, metrics }. */
+/** Trains a run to its end, unless it is there already, and returns { verdict, metrics, measures, health }. */
 export function trained(args) {
   cascade('train', args);
-  return JSON.parse(cascade('eval', [...args, '--json']));
+  const { measures, health } = JSON.parse(cascade('distill', [...args, '--json']));
+  return { ...JSON.parse(cascade('eval', [...args, '--json'])), measures, health };
 }
 
 /** One value of the metric rows over all of a split, or null. */

@@ -55,7 +55,8 @@ export async function distill(stage: Stage, config: Config): Promise<StageResult
     const auc = bestEpoch?.validationAuc?.toFixed(4) ?? '–';
     return `${model}: validation AUC ${auc} at epoch ${bestEpoch?.epoch ?? 0} of ${epochs.at(-1)?.epoch ?? 0}`;
   });
-  return { lines: [...lines, ...healthLines(health)], data: { models: lines, health } };
+  const measures = trainings.at(-1)!.result.bestEpoch?.measures ?? {};
+  return { lines: [...lines, ...healthLines(health)], data: { models: lines, health, measures } };
 }
 
 type SetC = (entry: ShardEntry) => TeacherScores;
