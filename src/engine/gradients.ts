@@ -84,6 +84,8 @@ export interface StepOptions {
   readonly device: Device;
   /** Folder for the batch of a step with a value that is not finite. */
   readonly saveTo: string;
+  /** Passes that the step's graph does not go through; for tests and benches. */
+  readonly withoutPasses?: readonly string[];
 }
 
 /** Inputs whose name starts with `prefix`, without it. */

@@ -134,6 +134,7 @@ export class TrainingStep {
       inputs,
       (tensors) => recordStep(options, tensors),
       options.device,
+      options.withoutPasses,
     );
     this.compiled.set(key, graph);
     return graph;

@@ -85,7 +85,8 @@ export class TracedGraph {
   }
 }
 
-function constantBytes(values: ArrayLike<number>, type: ElementType): Uint8Array {
+/** Numbers as the bytes of a constant. */
+export function constantBytes(values: ArrayLike<number>, type: ElementType): Uint8Array {
   switch (type) {
     case 'float32':
       return new Uint8Array(Float32Array.from(values).buffer);
