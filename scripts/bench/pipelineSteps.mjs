@@ -127,6 +127,7 @@ export function makeStep(name, { threads = 1, without = [] } = {}) {
     clipNorm: 0,
     device: { provider: 'cpu', threads },
     saveTo: '.',
+    optimizerOn: without.includes('host_optimizer') ? 'graph' : 'host',
     withoutPasses: without,
   });
   return { step, states };
