@@ -4,7 +4,7 @@
  */
 import type { Attribute, ElementType, OnnxConstant, OnnxGraph, OnnxNode } from '../onnx.js';
 import { constantBytes } from '../trace/graph.js';
-import { shapesOf, type Shape } from './shapes.js';
+import { broadcast, shapesOf, type Shape } from './shapes.js';
 
 export interface Pass {
   readonly name: string;
@@ -61,7 +61,12 @@ export class Rewriting {
     return this.shapes.get(value)!;
   }
 
-  /** The number of a float constant of one element, or of whole numbers their list. */
+  /** The shape of an elementwise operation on both. */
+  broadcast(a: string, b: string): Shape {
+    return broadcast(this.shape(a), this.shape(b));
+  }
+
+  /** The number of a float constant of one element. */
   scalar(value: string): number | undefined {
     const constant = this.constants.get(value);
     if (constant?.type !== 'float32' || constant.bytes.length !== 4) return undefined;

@@ -102,7 +102,7 @@ function outputShapes(
   }
 }
 
-function broadcast(a: Shape, b: Shape): Shape {
+export function broadcast(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   const at = (shape: Shape, i: number) => shape[i - rank + shape.length] ?? 1;
   return Array.from({ length: rank }, (_, i) => (at(a, i) === 1 ? at(b, i) : at(a, i)));
