@@ -38,7 +38,7 @@ export class TrainingStep {
   async take(batch: FeedBatch, step: number): Promise<StepReport> {
     const { options } = this;
     const scalars = options.optimizer.scalars(step, options.learningRate(step));
-    const graph = await this.graphFor(batch, Object.keys(scalars));
+    const graph = await this.compileFor(batch);
     for (const { rows } of Object.values(options.trained))
       rows.bringUpTo(step - 1, batch.rowIds, batch.rowCount);
     const feeds: Record<string, TensorData> = { ...this.modelFeeds(batch) };
@@ -152,9 +152,11 @@ export class TrainingStep {
     return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]! };
   }
 
-  private async graphFor(batch: FeedBatch, scalars: readonly string[]): Promise<CompiledGraph> {
+  /** The graph for batches of this shape; compiled once. */
+  async compileFor(batch: FeedBatch): Promise<CompiledGraph> {
     const { options } = this;
-    const inputs = inputSpecs(options, batch, this.onHost ? null : scalars);
+    const scalars = this.onHost ? null : Object.keys(options.optimizer.scalars(1, 1));
+    const inputs = inputSpecs(options, batch, scalars);
     const key = JSON.stringify(inputs);
     const known = this.compiled.get(key);
     if (known) return known;
