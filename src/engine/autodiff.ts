@@ -1,5 +1,6 @@
 /** What model code needs of automatic differentiation beyond tfjs's own operations. */
 import * as tf from '@tensorflow/tfjs';
+import './tileGradient.js';
 
 /**
  * The same value as a constant: no gradient flows back through it. A new handle on the same data, so nothing is computed or

@@ -1,6 +1,6 @@
 /**
- * From a function of tensors to something that runs: record it (trace/), encode it (onnx.ts), hand it to ONNX Runtime. Shapes are
- * fixed; inputs are used where they lie (no copy); outputs go to arrays of the caller's, so that a step can write its new state
+ * From a function of tensors to something that runs: record it (trace/), rewrite it (passes/), encode it (onnx.ts), hand it to ONNX
+ * Runtime. Shapes are fixed; inputs are used where they lie (no copy); outputs go to arrays of the caller's, so that a step can write its new state
  * beside the old one.
  */
 import type * as tf from '@tensorflow/tfjs';
@@ -8,6 +8,7 @@ import * as ort from 'onnxruntime-node';
 import { internal } from '../errors.js';
 import type { Device } from './device.js';
 import { encodeOnnx, type OnnxGraph } from './onnx.js';
+import { optimise } from './passes/index.js';
 import { trace, type DType, type TensorSpec } from './trace/index.js';
 
 /** Numbers of a tensor, row-major. Booleans are Uint8Array. */
@@ -23,14 +24,15 @@ export interface CompiledGraph {
   release(): Promise<void>;
 }
 
-/** Records `fn` over inputs of the given shapes and compiles it. */
+/** Records `fn` over inputs of the given shapes and compiles it; `withoutPasses` names passes to leave out (tests and benches do). */
 export async function compile(
   name: string,
   inputs: Specs,
   fn: (tensors: Readonly<Record<string, tf.Tensor>>) => Readonly<Record<string, tf.Tensor>>,
   device: Device,
+  withoutPasses: readonly string[] = [],
 ): Promise<CompiledGraph> {
-  const graph = trace(name, inputs, fn);
+  const graph = optimise(trace(name, inputs, fn), withoutPasses);
   const session = await ort.InferenceSession.create(encodeOnnx(graph), {
     executionProviders: [device.provider],
     intraOpNumThreads: device.threads,

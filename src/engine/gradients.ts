@@ -82,8 +82,15 @@ export interface StepOptions {
   /** Largest norm of the gradient; 0 = no clipping. */
   readonly clipNorm: number;
   readonly device: Device;
+  /**
+   * Where the optimiser runs: over the arrays in host memory (the default on the processor: no moments in or out of the graph), or
+   * inside the graph, as a device with memory of its own will want it.
+   */
+  readonly optimizerOn?: 'host' | 'graph';
   /** Folder for the batch of a step with a value that is not finite. */
   readonly saveTo: string;
+  /** Passes that the step's graph does not go through; for tests and benches. */
+  readonly withoutPasses?: readonly string[];
 }
 
 /** Inputs whose name starts with `prefix`, without it. */

@@ -1,7 +1,8 @@
 /**
- * A training step as one compiled graph: forward, backward, clipping and optimiser over the dense parameters and the embedding rows
- * that the batch touches. The step reads the old state and writes the new one beside it, so that when a value turns out not to be
- * finite the state before the step is still there to be looked at.
+ * A training step: forward and backward as one compiled graph, then the optimiser over the dense parameters and the embedding rows
+ * that the batch touches. On the processor the optimiser is a loop over host memory: the graph gives gradients, and moments never pass
+ * through it. It can also be part of the graph, which then reads the old state and writes the new one beside it. Either way nothing is
+ * written before the step is known to be finite, so that the state before it is still there to be looked at.
  */
 import * as tf from '@tensorflow/tfjs';
 import { compile, type CompiledGraph, type Feeds, type Specs, type TensorData } from './compile.js';
@@ -37,7 +38,7 @@ export class TrainingStep {
   async take(batch: FeedBatch, step: number): Promise<StepReport> {
     const { options } = this;
     const scalars = options.optimizer.scalars(step, options.learningRate(step));
-    const graph = await this.graphFor(batch, Object.keys(scalars));
+    const graph = await this.compileFor(batch);
     for (const { rows } of Object.values(options.trained))
       rows.bringUpTo(step - 1, batch.rowIds, batch.rowCount);
     const feeds: Record<string, TensorData> = { ...this.modelFeeds(batch) };
@@ -47,7 +48,7 @@ export class TrainingStep {
     const into: Record<string, TensorData> = {};
     for (const { name, type, shape } of graph.graph.outputs) {
       const key = name.replace(/^out:/, '');
-      if (type === 'float32' && key.startsWith('new:')) into[key] = this.spareArray(key, size(shape));
+      if (type === 'float32' && /^(new|gradient):/.test(key)) into[key] = this.spareArray(key, size(shape));
     }
     const outputs = await graph.run(feeds, into);
     const report = this.reportOf(outputs);
@@ -58,7 +59,8 @@ export class TrainingStep {
     if (!finite) {
       await reportNonFinite({ ...options, step, batch, feeds, outputs });
     }
-    this.accept(batch, outputs);
+    if (this.onHost) this.update(batch, outputs, scalars, report.gradientNorm);
+    else this.accept(batch, outputs);
     for (const { rows } of Object.values(options.trained)) rows.touched(step, batch.rowIds, batch.rowCount);
     return report;
   }
@@ -78,8 +80,9 @@ export class TrainingStep {
     };
     for (const [name, { state, slots, tableSlots }] of Object.entries(this.options.trained)) {
       feeds[`vector:${name}`] = state.vector;
-      slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
       gather(`rows:${name}`, state.table);
+      if (this.onHost) continue;
+      slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
       tableSlots.forEach((slot, i) => {
         gather(`rows:${name}:${i}`, slot);
       });
@@ -89,6 +92,32 @@ export class TrainingStep {
       gather(`rows:${name}`, state.table);
     }
     return feeds;
+  }
+
+  /** Moves parameters and rows by the step's gradients, in place. */
+  private update(
+    batch: FeedBatch,
+    outputs: Readonly<Record<string, TensorData>>,
+    scalars: Readonly<Record<string, number>>,
+    gradientNorm: number,
+  ): void {
+    const { optimizer, clipNorm, trained } = this.options;
+    const factor = clipNorm === 0 ? 1 : Math.min(1, clipNorm / (gradientNorm + 1e-12));
+    for (const [name, { state, slots, tableSlots }] of Object.entries(trained)) {
+      const dense = { values: outputs[`gradient:vector:${name}`] as Float32Array, from: 0, factor };
+      optimizer.updateInPlace({ parameter: state.vector, slots, at: 0 }, dense, state.vector.length, scalars);
+      const { width, values: parameter } = state.table;
+      const rowSlots = tableSlots.map((slot) => slot.values);
+      const values = outputs[`gradient:rows:${name}`] as Float32Array;
+      for (let i = 0; i < batch.rowCount; i++) {
+        const place = { parameter, slots: rowSlots, at: batch.rowIds[i]! * width };
+        optimizer.updateInPlace(place, { values, from: i * width, factor }, width, scalars);
+      }
+    }
+  }
+
+  private get onHost(): boolean {
+    return this.options.optimizerOn !== 'graph';
   }
 
   /** Makes the step's outputs the state; the old arrays become the next step's output buffers. */
@@ -123,8 +152,10 @@ export class TrainingStep {
     return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]! };
   }
 
-  private async graphFor(batch: FeedBatch, scalars: readonly string[]): Promise<CompiledGraph> {
+  /** The graph for batches of this shape; compiled once. */
+  async compileFor(batch: FeedBatch): Promise<CompiledGraph> {
     const { options } = this;
+    const scalars = this.onHost ? null : Object.keys(options.optimizer.scalars(1, 1));
     const inputs = inputSpecs(options, batch, scalars);
     const key = JSON.stringify(inputs);
     const known = this.compiled.get(key);
@@ -132,8 +163,9 @@ export class TrainingStep {
     const graph = await compile(
       options.name,
       inputs,
-      (tensors) => recordStep(options, tensors),
+      (tensors) => recordStep(options, tensors, this.onHost),
       options.device,
+      options.withoutPasses,
     );
     this.compiled.set(key, graph);
     return graph;
@@ -142,7 +174,8 @@ export class TrainingStep {
 
 const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
 
-function inputSpecs(options: StepOptions, batch: FeedBatch, scalars: readonly string[]): Specs {
+/** `scalars`: of an optimiser inside the graph, which reads its slots too. */
+function inputSpecs(options: StepOptions, batch: FeedBatch, scalars: readonly string[] | null): Specs {
   const specs: Record<string, TensorSpec> = {};
   const model = (key: string, state: ModelState, suffix = '') => {
     specs[`vector:${key}${suffix}`] = { shape: [state.layout.size], dtype: 'float32' };
@@ -150,42 +183,47 @@ function inputSpecs(options: StepOptions, batch: FeedBatch, scalars: readonly st
   };
   for (const [name, { state, slots }] of Object.entries(options.trained)) {
     model(name, state);
+    if (!scalars) continue;
     slots.forEach((_, i) => {
       model(name, state, `:${i}`);
     });
   }
   for (const [name, state] of Object.entries(options.frozen)) model(name, state);
   for (const [name, { spec }] of Object.entries(batch.tensors)) specs[`batch:${name}`] = spec;
-  for (const name of scalars) specs[`scalar:${name}`] = { shape: [], dtype: 'float32' };
+  for (const name of scalars ?? []) specs[`scalar:${name}`] = { shape: [], dtype: 'float32' };
   return specs;
 }
 
-function recordStep(options: StepOptions, tensors: BatchTensors): Record<string, tf.Tensor> {
+function recordStep(options: StepOptions, tensors: BatchTensors, onHost: boolean): Record<string, tf.Tensor> {
   const { loss, terms, byModel } = recordGradients(options, tensors);
+  const parts = byModel.flatMap(({ name, layout, dense, rows }) => [
+    { key: `vector:${name}`, gradient: layout.pack(dense) },
+    { key: `rows:${name}`, gradient: rows },
+  ]);
+  const gradientNorm = tf.sqrt(squaredLength(parts.map(({ gradient }) => gradient)));
+  const outputs: Record<string, tf.Tensor> = { loss, gradient_norm: gradientNorm };
+  for (const [name, { value }] of Object.entries(terms)) outputs[`term:${name}`] = value;
+  if (onHost) {
+    for (const { key, gradient } of parts) outputs[`gradient:${key}`] = gradient;
+    outputs.state_norm = squaredLength(parts.map(({ key }) => tensors[key]!));
+    return outputs;
+  }
   const scalars = withPrefix(tensors, 'scalar:');
-  const packed = byModel.map(({ name, layout, dense, rows }) => ({ name, vector: layout.pack(dense), rows }));
-  const squares = packed.flatMap(({ vector, rows }) => [tf.sum(tf.square(vector)), tf.sum(tf.square(rows))]);
-  const gradientNorm = tf.sqrt(squares.reduce((sum, square) => tf.add(sum, square)));
   const clip = (gradient: tf.Tensor) =>
     options.clipNorm === 0
       ? gradient
       : tf.mul(gradient, tf.minimum(tf.div(options.clipNorm, tf.add(gradientNorm, 1e-12)), 1));
-
-  const outputs: Record<string, tf.Tensor> = { loss, gradient_norm: gradientNorm };
-  for (const [name, { value }] of Object.entries(terms)) outputs[`term:${name}`] = value;
-  const stateSquares: tf.Tensor[] = [];
-  for (const { name, vector, rows } of packed) {
-    for (const [kind, gradient] of [
-      ['vector', vector],
-      ['rows', rows],
-    ] as const) {
-      const slots = options.optimizer.slots.map((_, i) => tensors[`${kind}:${name}:${i}`]!);
-      const next = options.optimizer.update(tensors[`${kind}:${name}`]!, clip(gradient), slots, scalars);
-      outputs[`new:${kind}:${name}`] = next.parameter;
-      next.slots.forEach((slot, i) => (outputs[`new:${kind}:${name}:${i}`] = slot));
-      stateSquares.push(tf.sum(tf.square(next.parameter)));
-    }
-  }
-  outputs.state_norm = stateSquares.reduce((sum, square) => tf.add(sum, square));
+  const parameters = parts.map(({ key, gradient }) => {
+    const slots = options.optimizer.slots.map((_, i) => tensors[`${key}:${i}`]!);
+    const next = options.optimizer.update(tensors[key]!, clip(gradient), slots, scalars);
+    outputs[`new:${key}`] = next.parameter;
+    next.slots.forEach((slot, i) => (outputs[`new:${key}:${i}`] = slot));
+    return next.parameter;
+  });
+  outputs.state_norm = squaredLength(parameters);
   return outputs;
 }
+
+/** Squared length of all tensors as one vector: finite only where every number is. */
+const squaredLength = (tensors: readonly tf.Tensor[]): tf.Tensor =>
+  tensors.map((tensor) => tf.sum(tf.square(tensor))).reduce((sum, square) => tf.add(sum, square));

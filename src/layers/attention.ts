@@ -11,6 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import { linear, linearInitial } from './linear.js';
+import { scaledDotProduct } from './scaledDotProduct.js';
 
 /** Added to the logit of a padded position: far below any real one, yet finite. */
 const paddingLogit = -1e9;
@@ -46,18 +47,10 @@ export function attend(
   heads: number,
   bias?: tf.Tensor,
 ): tf.Tensor3D {
-  const [requests, behaviours, width] = keys.shape;
-  const perHead = width / heads;
+  const [requests, behaviours] = keys.shape;
   const padding = tf.reshape(paddingBias(mask), [requests, 1, behaviours]);
   const shared = bias ? tf.add(bias, padding) : padding;
-  const outputs: tf.Tensor[] = [];
-  for (let head = 0; head < heads; head++) {
-    const part = (x: tf.Tensor3D) =>
-      heads === 1 ? x : tf.slice(x, [0, 0, head * perHead], [-1, -1, perHead]);
-    const logits = tf.mul(tf.matMul(part(queries), part(keys), false, true), 1 / Math.sqrt(perHead));
-    outputs.push(tf.matMul(tf.softmax(tf.add(logits, shared)), part(values)));
-  }
-  const joined = heads === 1 ? outputs[0]! : tf.concat(outputs, 2);
+  const joined = scaledDotProduct(queries, keys, values, shared as tf.Tensor3D, heads);
   return tf.mul(joined, hasHistory(mask));
 }
 

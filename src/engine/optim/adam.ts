@@ -34,6 +34,20 @@ export function adam(
       const decayed = weightDecay === 0 ? parameter : tf.mul(parameter, kept!);
       return { parameter: tf.sub(decayed, tf.div(tf.mul(newM, step_size!), root)), slots: [newM, newV] };
     },
+    updateInPlace({ parameter, slots, at }, { values, from, factor }, count, scalars) {
+      const stepSize = scalars.step_size!;
+      const rootScale = scalars.root_scale!;
+      const kept = weightDecay === 0 ? 1 : scalars.kept!;
+      const [m, v, b1, b2, c1, c2, e] = [slots[0]!, slots[1]!, beta1, beta2, 1 - beta1, 1 - beta2, epsilon];
+      for (let i = 0; i < count; i++) {
+        const gradient = values[from + i]! * factor;
+        const newM = b1 * m[at + i]! + c1 * gradient;
+        const newV = b2 * v[at + i]! + c2 * gradient * gradient;
+        m[at + i] = newM;
+        v[at + i] = newV;
+        parameter[at + i] = kept * parameter[at + i]! - (stepSize * newM) / (rootScale * Math.sqrt(newV) + e);
+      }
+    },
     drift: {
       over(from, to, learningRate) {
         let kept = 1;

@@ -88,7 +88,16 @@ function batchOf(ids: readonly number[]): FeedBatch {
   };
 }
 
-function start(config: OptimizerConfig, clipNorm = 0, untouched: 'drift' | 'rest' = 'drift') {
+interface Settings {
+  readonly clipNorm?: number;
+  readonly untouched?: 'drift' | 'rest';
+  readonly optimizerOn?: 'host' | 'graph';
+}
+
+function start(
+  config: OptimizerConfig,
+  { clipNorm = 0, untouched = 'drift', optimizerOn = 'host' }: Settings = {},
+) {
   const { drift, ...resting } = makeOptimizer(config);
   const optimizer: Optimizer = untouched === 'drift' && drift ? { ...resting, drift } : resting;
   const rate = () => config.learningRate;
@@ -105,6 +114,7 @@ function start(config: OptimizerConfig, clipNorm = 0, untouched: 'drift' | 'rest
     clipNorm,
     device: { provider: 'cpu', threads: 1 },
     saveTo: '/tmp',
+    optimizerOn,
   });
   return { state, step, model };
 }
@@ -114,13 +124,15 @@ beforeAll(async () => {
 });
 
 describe.each(
-  references.map(
-    (r) =>
-      [`${r.config.kind}${'momentum' in r.config && r.config.momentum ? ' with momentum' : ''}`, r] as const,
+  references.flatMap((r) =>
+    (['host', 'graph'] as const).map((optimizerOn) => {
+      const momentum = 'momentum' in r.config && r.config.momentum ? ' with momentum' : '';
+      return [`${r.config.kind}${momentum} on the ${optimizerOn}`, r, optimizerOn] as const;
+    }),
   ),
-)('%s', (_, { config, reference }) => {
+)('%s', (_, { config, reference }, optimizerOn) => {
   it('moves dense parameters and rows as the formula says, over five steps', async () => {
-    const { state, step } = start(config);
+    const { state, step } = start(config, { optimizerOn });
     const expected = [Array.from(state.vector), Array.from(state.table.values)] as const;
     const states = [state.vector, state.table.values].map((values) =>
       Array.from(values, () => [] as number[]),
@@ -145,7 +157,7 @@ describe.each(
   });
 
   it('takes rows that batches leave out where the dense optimiser would have taken them', async () => {
-    const { model, step } = start(config);
+    const { model, step } = start(config, { optimizerOn });
     const expected = Array.from(model.state.table.values);
     const states = expected.map(() => [] as number[]);
     const stream = RandomStream.of(8, 'batches');
@@ -169,7 +181,7 @@ describe.each(
   });
 
   it('leaves untouched rows where they are when they are told to rest', async () => {
-    const { model, step } = start(config, 0, 'rest');
+    const { model, step } = start(config, { untouched: 'rest', optimizerOn });
     const before = model.state.table.values.slice();
     await step.take(batchOf([1, 3]), 1);
     await step.take(batchOf([3]), 2);
@@ -182,10 +194,10 @@ describe.each(
   });
 });
 
-describe('clipping', () => {
+describe.each(['host', 'graph'] as const)('clipping on the %s', (optimizerOn) => {
   it('scales the whole gradient to the norm, and leaves a smaller one alone', async () => {
     const config = { kind: 'sgd', learningRate: 1, momentum: 0 } as const;
-    const { state, step } = start(config, 0.5);
+    const { state, step } = start(config, { clipNorm: 0.5, optimizerOn });
     const before = { vector: state.vector.slice(), table: state.table.values.slice() };
     const { gradientNorm } = await step.take(batchOf([0, 1]), 1);
     const moved = [
@@ -196,8 +208,8 @@ describe('clipping', () => {
     expect(Math.hypot(...moved)).toBeCloseTo(0.5, 5);
     await step.release();
 
-    const loose = start(config, 1e6);
-    const free = start(config, 0);
+    const loose = start(config, { clipNorm: 1e6, optimizerOn });
+    const free = start(config, { optimizerOn });
     await loose.step.take(batchOf([0, 1]), 1);
     await free.step.take(batchOf([0, 1]), 1);
     expect(loose.state.vector).toEqual(free.state.vector);

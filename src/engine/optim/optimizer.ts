@@ -1,5 +1,6 @@
 /**
- * An optimiser is one pure function from (parameter, gradient, state) to (parameter, state), recorded into the step's graph. It is
+ * An optimiser is one pure function from (parameter, gradient, state) to (parameter, state), written twice: recorded into the step's
+ * graph, and as a loop over numbers that lie in host memory, where one walk does what a graph does in a dozen. Both are
  * applied alike to the vector of dense parameters and to the embedding rows that a batch touches; what steps without a gradient do
  * to the other rows it tells as three numbers (`drift`), which are applied when a row is next needed (driftingRows.ts).
  */
@@ -32,6 +33,13 @@ export interface Optimizer {
     slots: readonly tf.Tensor[],
     scalars: Readonly<Record<string, tf.Tensor>>,
   ): { parameter: tf.Tensor; slots: tf.Tensor[] };
+  /** The same on numbers, in place: `count` elements from `at`, with gradients from `from` times `factor`. */
+  updateInPlace(
+    place: { readonly parameter: Float32Array; readonly slots: readonly Float32Array[]; readonly at: number },
+    gradient: { readonly values: Float32Array; readonly from: number; readonly factor: number },
+    count: number,
+    scalars: StepScalars,
+  ): void;
   /** Where steps without a gradient change anything: the effect of the steps from + 1 .. to, and the direction of the movement. */
   readonly drift?: {
     readonly over: (from: number, to: number, learningRate: LearningRate) => Drift;

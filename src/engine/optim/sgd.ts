@@ -13,6 +13,17 @@ export function sgd({ momentum }: { readonly momentum: number }): Optimizer {
       const newU = u ? tf.add(tf.mul(u, momentum), gradient) : gradient;
       return { parameter: tf.sub(parameter, tf.mul(newU, learning_rate!)), slots: u ? [newU] : [] };
     },
+    updateInPlace({ parameter, slots: [u], at }, { values, from, factor }, count, scalars) {
+      const rate = scalars.learning_rate!;
+      for (let i = 0; i < count; i++) {
+        let change = values[from + i]! * factor;
+        if (u) {
+          change += momentum * u[at + i]!;
+          u[at + i] = change;
+        }
+        parameter[at + i]! -= rate * change;
+      }
+    },
     ...(momentum !== 0 && {
       drift: {
         over(from, to, learningRate) {

@@ -56,7 +56,12 @@ class TraceBackend extends tf.KernelBackend {
     return dataId;
   }
   override move(dataId: tf.DataId, data: tf.BackendValues, shape: number[], dtype: tf.DataType): void {
-    values.set(dataId, graph().constant(data as ArrayLike<number>, shape, traceType(dtype)));
+    const numbers = data as ArrayLike<number>;
+    const type = traceType(dtype);
+    values.set(
+      dataId,
+      isUniform(numbers) ? graph().filled(shape, numbers[0]!, type) : graph().constant(numbers, shape, type),
+    );
   }
   override readSync(): tf.BackendValues {
     return internal('a traced value has no numbers to read');
@@ -85,6 +90,12 @@ class TraceBackend extends tf.KernelBackend {
   override epsilon(): number {
     return 1e-7;
   }
+}
+
+/** Whether one number fills the whole array, as in `tf.ones`, which every gradient of a sum makes. */
+function isUniform(values: ArrayLike<number>): boolean {
+  for (let i = 1; i < values.length; i++) if (values[i] !== values[0]) return false;
+  return values.length > 1;
 }
 
 tf.registerBackend(backendName, () => new TraceBackend());

@@ -56,6 +56,14 @@ export class TracedGraph {
     return name;
   }
 
+  /** A tensor of one number everywhere: an expanded constant of one element, so that it is neither stored nor hidden from passes. */
+  filled(shape: readonly number[], value: number, type: ElementType): string {
+    const ones = shape.map(() => 1);
+    const constant = this.constant([value], ones, type);
+    if (shape.every((size) => size === 1)) return constant;
+    return this.emit('Expand', [constant, this.integers(shape)]);
+  }
+
   /** A one-dimensional int64 constant: shapes, axes, slices. */
   integers(values: readonly number[]): string {
     return this.constant(values, [values.length], 'int64');
@@ -85,7 +93,8 @@ export class TracedGraph {
   }
 }
 
-function constantBytes(values: ArrayLike<number>, type: ElementType): Uint8Array {
+/** Numbers as the bytes of a constant. */
+export function constantBytes(values: ArrayLike<number>, type: ElementType): Uint8Array {
   switch (type) {
     case 'float32':
       return new Uint8Array(Float32Array.from(values).buffer);

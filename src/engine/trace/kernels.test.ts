@@ -195,6 +195,12 @@ const cases: Case[] = [
     },
   },
   { kernel: 'Tile', inputs: { a: [3, 2] }, run: ({ a }) => tf.tile(a!, [2, 3]) },
+  {
+    kernel: 'Tile',
+    name: 'over leading axes of one',
+    inputs: { a: [1, 3, 2] },
+    run: ({ a }) => tf.tile(a!, [4, 1, 1]),
+  },
   { kernel: 'BroadcastTo', inputs: { a: [3, 1] }, run: ({ a }) => tf.broadcastTo(a!, [3, 4]) },
   { kernel: 'BatchMatMul', inputs: { a: [3, 4], b: [4, 2] }, run: ({ a, b }) => tf.matMul(a!, b!) },
   {

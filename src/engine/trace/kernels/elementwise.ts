@@ -127,16 +127,8 @@ kernel('AddN', (inputs) => {
   return record('Sum', terms.map(valueOf), terms[0]!.shape, terms[0]!.dtype);
 });
 
-function filled(shape: readonly number[], value: number, dtype: tf.DataType): tf.TensorInfo {
-  const g = graph();
-  const constant = g.constant(
-    [value],
-    shape.map(() => 1),
-    traceType(dtype),
-  );
-  if (shape.every((size) => size === 1)) return tensorInfo(constant, shape, dtype);
-  return record('Expand', [constant, g.integers(shape)], shape, dtype);
-}
+const filled = (shape: readonly number[], value: number, dtype: tf.DataType): tf.TensorInfo =>
+  tensorInfo(graph().filled(shape, value, traceType(dtype)), shape, dtype);
 
 kernel<{ shape: number[]; value: number; dtype?: tf.DataType }>('Fill', (_, { shape, value, dtype }) =>
   filled(shape, value, dtype ?? 'float32'),

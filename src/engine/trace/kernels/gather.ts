@@ -21,14 +21,7 @@ kernel<{ numSegments: number }>('UnsortedSegmentSum', (inputs, { numSegments }) 
   if (segmentIds.shape.length !== 1) return internal('segment ids must be one-dimensional');
   const g = graph();
   const shape = [numSegments, ...x.shape.slice(1)];
-  const zeros = g.emit('Expand', [
-    g.constant(
-      [0],
-      shape.map(() => 1),
-      'float32',
-    ),
-    g.integers(shape),
-  ]);
+  const zeros = g.filled(shape, 0, 'float32');
   const ids = g.emit('Cast', [valueOf(segmentIds)], { to: elementTypes.int64 });
   const positions = g.emit('Reshape', [ids, g.integers([segmentIds.shape[0]!, 1])]);
   return record('ScatterND', [zeros, positions, valueOf(x)], shape, x.dtype, { reduction: 'add' });

@@ -3,7 +3,7 @@
  * which ONNX Runtime fuses back. Products of two plain matrices become Gemm, which takes the transposition as an attribute.
  */
 import * as tf from '@tensorflow/tfjs';
-import { graph, kernel, record, valueOf } from '../backend.js';
+import { graph, kernel, record, tensorInfo, valueOf } from '../backend.js';
 
 kernel<{ transposeA: boolean; transposeB: boolean }>('BatchMatMul', (inputs, { transposeA, transposeB }) => {
   const a = inputs.a!;
@@ -22,6 +22,7 @@ kernel<{ transposeA: boolean; transposeB: boolean }>('BatchMatMul', (inputs, { t
       transB: transposeB ? 1 : 0,
     });
     const shape = [...batch, rows, columns];
+    if (shape.length === 2) return tensorInfo(product, shape, 'float32');
     return record('Reshape', [product, g.integers(shape)], shape, 'float32');
   }
   return record('MatMul', [side(a, transposeA), side(b, transposeB)], [...batch, rows, columns], 'float32');

@@ -1,0 +1,165 @@
+/**
+ * Each pass on a function made for it: that it does what it says, and that the outputs are those of the graph without it. The same
+ * difference over a whole training step: test of the step's models (models/passes.test.ts).
+ */
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { compile, type CompiledGraph, type Feeds, type Specs } from '../compile.js';
+import { RandomStream } from '../random.js';
+import { passes } from './index.js';
+
+interface Case {
+  pass: string;
+  name: string;
+  inputs: Record<string, number[]>;
+  run: (t: Record<string, tf.Tensor>) => tf.Tensor;
+  /** Operations of the graph with the pass, in order. `null`: the pass must not act. */
+  ops: readonly string[] | null;
+}
+
+const cases: Case[] = [
+  {
+    pass: 'gemm_bias',
+    name: 'gives the bias to the product',
+    inputs: { a: [3, 4], b: [4, 2], c: [2] },
+    run: ({ a, b, c }) => tf.add(tf.matMul(a!, b!), c!),
+    ops: ['Gemm', 'Identity'],
+  },
+  {
+    pass: 'gemm_bias',
+    name: 'leaves a product alone that something else reads',
+    inputs: { a: [3, 4], b: [4, 2], c: [2] },
+    run: ({ a, b, c }) => {
+      const product = tf.matMul(a!, b!);
+      return tf.mul(tf.add(product, c!), product);
+    },
+    ops: null,
+  },
+  {
+    pass: 'gemm_bias',
+    name: 'leaves what is added by rows alone',
+    inputs: { a: [3, 4], b: [4, 3], c: [3, 1] },
+    run: ({ a, b, c }) => tf.add(tf.matMul(a!, b!), c!),
+    ops: null,
+  },
+  {
+    pass: 'reshapes',
+    name: 'makes one of two',
+    inputs: { a: [2, 6] },
+    run: ({ a }) => tf.neg(tf.reshape(tf.reshape(a!, [3, 4]), [12])),
+    ops: ['Reshape', 'Neg', 'Identity'],
+  },
+  {
+    pass: 'reshapes',
+    name: 'leaves out a way there and back',
+    inputs: { a: [2, 6] },
+    run: ({ a }) => tf.neg(tf.reshape(tf.reshape(a!, [3, 4]), [2, 6])),
+    ops: ['Neg', 'Identity'],
+  },
+  {
+    pass: 'broadcasts',
+    name: 'drops ones and an expansion in front of a product',
+    inputs: { a: [3, 1], b: [3, 4] },
+    run: ({ a, b }) => tf.mul(tf.mul(a!, tf.ones([3, 4])), b!),
+    ops: ['Mul', 'Identity'],
+  },
+  {
+    pass: 'broadcasts',
+    name: 'keeps an expansion that gives the product its shape',
+    inputs: { a: [3, 1], b: [3, 1] },
+    run: ({ a, b }) => tf.mul(tf.broadcastTo(a!, [3, 4]), b!),
+    ops: null,
+  },
+  {
+    pass: 'broadcasts',
+    name: 'keeps an expansion that another operation needs',
+    inputs: { a: [3, 1], b: [4, 2] },
+    run: ({ a, b }) => tf.matMul(tf.mul(a!, tf.ones([3, 4])), b!),
+    ops: ['Expand', 'Gemm', 'Identity'],
+  },
+  {
+    pass: 'small_factors',
+    name: 'multiplies the small ones first',
+    inputs: { a: [3, 4], b: [3, 1], c: [1] },
+    run: ({ a, b, c }) => tf.mul(c!, tf.mul(a!, b!)),
+    ops: ['Mul', 'Mul', 'Identity'],
+  },
+  {
+    pass: 'small_factors',
+    name: 'takes the sign of the small one',
+    inputs: { a: [3, 4], b: [3, 1] },
+    run: ({ a, b }) => tf.neg(tf.mul(a!, b!)),
+    ops: ['Neg', 'Mul', 'Identity'],
+  },
+  {
+    pass: 'small_factors',
+    name: 'leaves factors alone that are large together',
+    inputs: { a: [3, 4], b: [3, 1], c: [1, 4] },
+    run: ({ a, b, c }) => tf.mul(tf.mul(a!, b!), c!),
+    ops: null,
+  },
+  {
+    pass: 'negations',
+    name: 'subtracts what was negated and added',
+    inputs: { a: [3], b: [3], c: [3] },
+    run: ({ a, b, c }) => tf.add(tf.neg(a!), tf.sub(b!, tf.neg(c!))),
+    ops: ['Add', 'Sub', 'Identity'],
+  },
+];
+
+const cpu = { provider: 'cpu', threads: 1 } as const;
+const opsOf = ({ graph }: CompiledGraph) => graph.nodes.map((node) => node.op);
+/** Operations with what they read. */
+const wiring = ({ graph }: CompiledGraph) => graph.nodes.map((node) => `${node.op} ${node.inputs.join()}`);
+
+/** The function's graph with this pass alone, and without any. */
+async function withAndWithout({ pass, inputs, run }: Case) {
+  const specs: Specs = Object.fromEntries(
+    Object.entries(inputs).map(([name, shape]) => [name, { shape, dtype: 'float32' }]),
+  );
+  const stream = RandomStream.of(1, pass);
+  const feeds: Feeds = Object.fromEntries(
+    Object.entries(inputs).map(([name, shape]) => [name, stream.normals(shape.reduce((a, b) => a * b, 1))]),
+  );
+  const all = passes.map(({ name }) => name);
+  const record = (tensors: Readonly<Record<string, tf.Tensor>>) => ({ value: run(tensors) });
+  const on = await compile(
+    'with',
+    specs,
+    record,
+    cpu,
+    all.filter((name) => name !== pass),
+  );
+  const off = await compile('without', specs, record, cpu, all);
+  return { on, off, feeds };
+}
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+describe.each(passes.map(({ name }) => name))('pass %s', (pass) => {
+  it.each(cases.filter((test) => test.pass === pass).map((test) => [test.name, test] as const))(
+    '%s',
+    async (_, test) => {
+      const { on, off, feeds } = await withAndWithout(test);
+      if (test.ops) {
+        expect(opsOf(on)).toEqual(test.ops);
+        expect(wiring(on)).not.toEqual(wiring(off));
+      } else {
+        expect(wiring(on)).toEqual(wiring(off));
+      }
+      const [{ value: expected }, { value: actual }] = [await off.run(feeds), await on.run(feeds)];
+      const scale = Math.max(...Array.from(expected!, Math.abs));
+      actual!.forEach((number, i) => {
+        expect(Math.abs(number - expected![i]!) / scale).toBeLessThan(1e-6);
+      });
+      await on.release();
+      await off.release();
+    },
+  );
+
+  it('has a case in which it acts', () => {
+    expect(cases.some((test) => test.pass === pass && test.ops !== null)).toBe(true);
+  });
+});
