@@ -213,11 +213,11 @@ test('without a sequence, everything that looks at behaviours is named', () => {
 });
 
 test("a student that learns the teacher's vector is as wide", () => {
-  const lines = 'distill: {student: {width: 16}}';
+  const lines = 'distill: {student: {kind: tarq, width: 16}}';
   expect(complaint(withLines(lines))).toMatchInlineSnapshot(`
-    "error  config.contradiction  pipeline.yaml:6:21  distill.student.width
+    "error  config.contradiction  pipeline.yaml:6:33  distill.student.width
            \`distill.student.width\` is 16 and \`teacher.width\` 32: a student of kind tarq learns the teacher's vector (\`distill.losses.reconstruction\` and \`distill.losses.alignment\` above 0), which must be as wide as its own.
-           Set at: distill.student.width (pipeline.yaml:6:21), teacher.width (default), distill.losses.reconstruction (default), distill.losses.alignment (default).
+           Set at: distill.student.width (pipeline.yaml:6:33), teacher.width (default), distill.losses.reconstruction (default), distill.losses.alignment (default).
            Give both the same width, or set these losses to 0."
   `);
   expect(complaint(withLines(lines), 'teacher.width=16')).toBe('no problem');
@@ -227,15 +227,15 @@ test("a student that learns the teacher's vector is as wide", () => {
 });
 
 test('heads divide the width of teacher and student', () => {
-  expect(complaint(withLines('teacher: {width: 30, heads: 4}\ndistill: {student: {width: 30, heads: 7}}')))
+  expect(complaint(withLines('teacher: {width: 30, heads: 4}\ndistill: {student: {kind: tarq, width: 30, heads: 7}}')))
     .toMatchInlineSnapshot(`
       "error  config.contradiction  pipeline.yaml:6:22  teacher.heads
              \`teacher.width\` is 30, which 4 heads do not divide.
              Set at: teacher.heads (pipeline.yaml:6:22), teacher.width (pipeline.yaml:6:11).
              Use 1, 2, 3, 5, 6, 10, 15 heads, or a width that is a multiple of 4.
-      error  config.contradiction  pipeline.yaml:7:32  distill.student.heads
+      error  config.contradiction  pipeline.yaml:7:44  distill.student.heads
              \`distill.student.width\` is 30, which 7 heads do not divide.
-             Set at: distill.student.heads (pipeline.yaml:7:32), distill.student.width (pipeline.yaml:7:21).
+             Set at: distill.student.heads (pipeline.yaml:7:44), distill.student.width (pipeline.yaml:7:33).
              Use 1, 2, 3, 5, 6, 10, 15 heads, or a width that is a multiple of 7."
     `);
 });

@@ -537,7 +537,7 @@ const din = z.strictObject({
 const teacher = z.discriminatedUnion('kind', [attentionTeacher, din]);
 
 const tarq = z.strictObject({
-  kind: usualKind('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
+  kind: z.literal('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
   ...attention,
   sequence: key(
     z.enum(['mean_pool', 'attention']).default('mean_pool'),
@@ -584,11 +584,9 @@ const codeAttention = {
 };
 
 const tangent = z.strictObject({
-  kind: z
-    .literal('tangent')
-    .describe(
-      'one code of many per item, and a tangent (tangent-codes.md): cheaper than TARQ and measured better',
-    ),
+  kind: usualKind('tangent').describe(
+    'one code of many per item, and a tangent (tangent-codes.md): cheaper than TARQ and measured better',
+  ),
   codes: key(z.int().min(2).max(4096).default(256), 'codes; more where items are rich'),
   ...codeAttention,
 });
@@ -606,7 +604,7 @@ const prefix = z.strictObject({
 
 const distill = z.strictObject({
   student: key(
-    z.discriminatedUnion('kind', [tarq, prefix, tangent]).prefault({}),
+    z.discriminatedUnion('kind', [tangent, prefix, tarq]).prefault({}),
     'the pre-ranker that is distilled',
   ),
   rivals: key(
