@@ -173,7 +173,7 @@ function network({ x, w, b, mask }: Record<string, tf.Tensor>): Record<string, t
     const logits = tf.add(tf.matMul(y, y, false, true), tf.mul(tf.sub(1, mask!), -1e9));
     const attended = tf.matMul(tf.softmax(tf.mul(logits, 0.5)), y);
     const decayed = tf.exp(tf.neg(tf.mul(tf.square(tf.sub(attended, y)), 2)));
-    return tf.add(tf.mean(decayed), tf.mean(tf.logSoftmax(tf.neg(attended)))) as tf.Scalar;
+    return tf.add<tf.Scalar>(tf.mean(decayed), tf.mean(tf.logSoftmax(tf.neg(attended))));
   };
   const { value, gradients } = valueAndGradients(loss, [x!, w!, b!]);
   return { value, dx: gradients[0]!, dw: gradients[1]!, db: gradients[2]! };
