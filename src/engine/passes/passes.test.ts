@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { valueAndGradients } from '../autodiff.js';
 import { compile, type CompiledGraph, type Feeds, type Specs } from '../compile.js';
 import { RandomStream } from '../random.js';
 import { passes } from './index.js';
@@ -162,4 +163,48 @@ describe.each(passes.map(({ name }) => name))('pass %s', (pass) => {
   it('has a case in which it acts', () => {
     expect(cases.some((test) => test.pass === pass && test.ops !== null)).toBe(true);
   });
+});
+
+/** Value and gradients of a small network with what models are made of: maps, unit vectors, a masked softmax, means of squares. */
+function network({ x, w, b, mask }: Record<string, tf.Tensor>): Record<string, tf.Tensor> {
+  const loss = () => {
+    const mapped = tf.add(tf.matMul(tf.reshape(x!, [6, 4]), w!), b!);
+    const y = tf.reshape(tf.div(mapped, tf.sqrt(tf.add(tf.sum(tf.square(mapped), 1, true), 1))), [2, 3, 4]);
+    const logits = tf.add(tf.matMul(y, y, false, true), tf.mul(tf.sub(1, mask!), -1e9));
+    const attended = tf.matMul(tf.softmax(tf.mul(logits, 0.5)), y);
+    const decayed = tf.exp(tf.neg(tf.mul(tf.square(tf.sub(attended, y)), 2)));
+    return tf.add<tf.Scalar>(tf.mean(decayed), tf.mean(tf.logSoftmax(tf.neg(attended))));
+  };
+  const { value, gradients } = valueAndGradients(loss, [x!, w!, b!]);
+  return { value, dx: gradients[0]!, dw: gradients[1]!, db: gradients[2]! };
+}
+
+describe('value and gradients of a network', () => {
+  it.each([...passes.map(({ name }) => [name]), passes.map(({ name }) => name)])(
+    'are the same without %s',
+    async (...without) => {
+      const shapes = { x: [2, 3, 4], w: [4, 4], b: [4], mask: [2, 1, 3] };
+      const specs: Specs = Object.fromEntries(
+        Object.entries(shapes).map(([name, shape]) => [name, { shape, dtype: 'float32' as const }]),
+      );
+      const stream = RandomStream.of(3, 'network');
+      const feeds: Feeds = {
+        x: stream.normals(24),
+        w: stream.normals(16),
+        b: stream.normals(4),
+        mask: Float32Array.of(1, 1, 0, 1, 1, 1),
+      };
+      const on = await compile('with', specs, network, cpu);
+      const off = await compile('without', specs, network, cpu, without);
+      const [expected, actual] = [await off.run(feeds), await on.run(feeds)];
+      for (const [name, numbers] of Object.entries(expected)) {
+        const scale = Math.max(...Array.from(numbers, Math.abs));
+        actual[name]!.forEach((number, i) => {
+          expect(Math.abs(number - numbers[i]!) / scale, name).toBeLessThan(1e-6);
+        });
+      }
+      await on.release();
+      await off.release();
+    },
+  );
 });
