@@ -179,7 +179,8 @@ export function refitResidualKmeans(
   );
 }
 
-function overResiduals(
+/** Codes level by level, each made from what the levels before have left of the vectors. */
+export function overResiduals(
   vectors: Float32Array,
   width: number,
   levels: number,
