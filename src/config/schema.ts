@@ -426,6 +426,18 @@ const towers = z.strictObject({
   scale_start: key(z.number().positive().default(5), 'first value of the scale that multiplies the cosine'),
 });
 
+const codeUpdates = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: usualKind('gradient').describe('every loss that sees a code moves it, as it does any weight'),
+  }),
+  z.strictObject({
+    kind: z
+      .literal('ema')
+      .describe('codes are moving averages of the item latents that choose them; no loss moves them'),
+    decay: key(z.number().gt(0).lt(1).default(0.99), 'share of the average that a step keeps'),
+  }),
+]);
+
 const codebook = z.strictObject({
   warm_up: key(
     z.number().min(0).default(0.3),
@@ -448,6 +460,19 @@ const codebook = z.strictObject({
   items_per_step: key(count.default(512), 'items in an RQ-VAE step'),
   learning_rate: key(z.number().positive().default(1e-3), 'Adam step size of the RQ-VAE steps'),
   commitment: key(weight.default(0.25), 'weight beta that ties the encoder to its codes'),
+  updates: key(codeUpdates.prefault({}), 'what moves the codes in RQ-VAE steps and in distillation'),
+  dead_codes: key(
+    z
+      .strictObject({
+        restart_below: key(
+          z.number().min(0).lt(1).default(0),
+          'a code that fewer items choose than this share of an even share is put on the latent of a random item, in RQ-VAE steps and in distillation; 0 = never',
+        ),
+        restart_every: key(count.default(100), 'steps between looks for dead codes'),
+      })
+      .prefault({}),
+    'codes that hardly any item chooses; the training log counts `restarts`',
+  ),
   gate: key(
     z
       .strictObject({

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import type { CodebookConfig } from '../config/config.js';
+import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { unit } from '../layers/normalize.js';
-import { codebookName, type ItemCodes } from './itemCodes.js';
+import { codebookName, usageName, type ItemCodes } from './itemCodes.js';
 
 /**
  * The item autoencoder whose latent is quantised.
@@ -20,17 +21,19 @@ export interface ItemAutoencoder {
   input(shared: tf.Tensor2D): tf.Tensor2D;
   encode(input: tf.Tensor2D, parameters: Parameters): tf.Tensor2D;
   decode(latent: tf.Tensor2D, parameters: Parameters): tf.Tensor2D;
-  /** The raw codebooks, one [code, latent] per level. */
+  /** The raw codebooks, one [code, latent] per level: constants where codes are moving averages (train/codeUpkeep.ts). */
   codebooks(parameters: Parameters): tf.Tensor2D[];
 }
 
 export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): ItemAutoencoder {
   const encoder = [sharedWidth, ...config.encoderHidden, config.latentWidth];
   const decoder = [config.latentWidth, ...config.decoderHidden, sharedWidth];
+  const levels = Array.from({ length: config.levels }, (_, level) => level);
+  const averaged = config.updates.kind === 'ema';
   return {
     initial(stream) {
       const decoderInitial = Object.entries(mlpInitial('decoder', decoder, stream));
-      const codebooks = Array.from({ length: config.levels }, (_, level) => [
+      const codebooks = levels.map((level) => [
         codebookName(level),
         {
           shape: [config.codes, config.latentWidth],
@@ -41,14 +44,28 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
         ...mlpInitial('encoder', encoder, stream),
         ...(Object.fromEntries(decoderInitial.filter(([name]) => !name.endsWith('/bias'))) as Initial),
         ...(Object.fromEntries(codebooks) as Initial),
+        ...(averaged && evenUsage(config)),
       };
     },
     input: (shared) => tf.mul(unit(shared), Math.sqrt(sharedWidth)),
     encode: (input, parameters) => mlp(parameters, 'encoder', encoder.length - 1, input) as tf.Tensor2D,
     decode: (latent, parameters) => mlp(parameters, 'decoder', decoder.length - 1, latent) as tf.Tensor2D,
     codebooks: (parameters) =>
-      Array.from({ length: config.levels }, (_, level) => parameters[codebookName(level)] as tf.Tensor2D),
+      levels.map((level) => {
+        const codebook = parameters[codebookName(level)] as tf.Tensor2D;
+        return averaged ? stopGradient(codebook) : codebook;
+      }),
   };
+}
+
+/** Moving averages begin as if every code had been chosen alike before: the start counts as much as any steps since. */
+function evenUsage({ levels, codes, itemsPerStep }: CodebookConfig): Initial {
+  return Object.fromEntries(
+    Array.from({ length: levels }, (_, level) => [
+      usageName(level),
+      { shape: [codes], values: new Float32Array(codes).fill(itemsPerStep / codes) },
+    ]),
+  );
 }
 
 /** TARQ's codes: residual codes of the autoencoder's latent. */

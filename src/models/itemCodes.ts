@@ -18,3 +18,6 @@ export interface ItemCodes {
 
 /** Name of a level's codebook within its part. */
 export const codebookName = (level: number) => `codes/${level}`;
+
+/** Name of the moving average of how many items of a step choose each code; only where codes are moving averages. */
+export const usageName = (level: number) => `usage/${level}`;

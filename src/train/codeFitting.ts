@@ -12,7 +12,7 @@ import type { CodebookConfig } from '../config/config.js';
 import { refitResidualKmeans, residualKmeans } from '../codebooks/kmeans.js';
 import { randomCodes } from '../codebooks/randomCodes.js';
 import { codebookName, type ItemCodes } from '../models/itemCodes.js';
-import type { ItemEncoder } from './itemEncoding.js';
+import type { EncodedModel, ItemEncoder } from './itemEncoding.js';
 
 /** Items that codes are fitted on, and what each counts. */
 export interface ItemSample {
@@ -68,7 +68,7 @@ export async function startCodes(
   stream: RandomStream,
 ): Promise<void> {
   const { levels, codes, width } = coder;
-  const latents = await encoder.latents(items, { state });
+  const { latents } = await encoder.encode(items, { state });
   const sizes = { levels, codes, iterations: kmeansIterations };
   const first = start === 'kmeans' ? residualKmeans : randomCodes;
   setCodebooks(state, coder, first(latents, width, sizes, stream, weights));
@@ -83,16 +83,19 @@ export async function refitCodes(
   { items, weights }: ItemSample,
   iterations: number,
 ): Promise<void> {
-  const { state, rows } = model;
-  const latents = await encoder.latents(items, {
-    state,
-    prepare: ({ rowIds, rowCount }) => {
-      rows.bringUpTo(step, rowIds, rowCount);
-    },
-  });
+  const { state } = model;
+  const { latents } = await encoder.encode(items, upToDate(model, step));
   const centres = refitResidualKmeans(latents, coder.width, codebooksOf(state, coder), iterations, weights);
   setCodebooks(state, coder, centres);
 }
+
+/** A model in training as items are encoded with it: its rows as they are after `step`. */
+export const upToDate = ({ state, rows }: TrainedModel, step: number): EncodedModel => ({
+  state,
+  prepare: ({ rowIds, rowCount }) => {
+    rows.bringUpTo(step, rowIds, rowCount);
+  },
+});
 
 /** One [code, width] per level: views on the state. */
 export const codebooksOf = (state: ModelState, { part, levels }: ItemCodes): Float32Array[] =>

@@ -80,14 +80,19 @@ export class ItemEncoder {
     );
   }
 
-  /** Latents of these items, [item, width]. `prepare` sees each batch before its rows are read. */
-  async latents(items: readonly number[], model: EncodedModel): Promise<Float32Array> {
-    const { width } = this.coder;
+  /** Latents [item, width] and codes [item, level] of these items. `prepare` sees each batch before its rows are read. */
+  async encode(
+    items: readonly number[],
+    model: EncodedModel,
+  ): Promise<{ latents: Float32Array; codes: Int32Array }> {
+    const { levels, width } = this.coder;
     const latents = new Float32Array(items.length * width);
+    const codes = new Int32Array(items.length * levels);
     await this.each(items, model, (outputs, start, size) => {
       latents.set(outputs.latent!.subarray(0, size * width), start * width);
+      codes.set(outputs.codes!.subarray(0, size * levels), start * levels);
     });
-    return latents;
+    return { latents, codes };
   }
 
   async each(
