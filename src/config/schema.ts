@@ -460,6 +460,10 @@ const codebook = z.strictObject({
   items_per_step: key(count.default(512), 'items in an RQ-VAE step'),
   learning_rate: key(z.number().positive().default(1e-3), 'Adam step size of the RQ-VAE steps'),
   commitment: key(weight.default(0.25), 'weight beta that ties the encoder to its codes'),
+  gradient: key(
+    z.enum(['straight_through', 'rotation']).default('straight_through'),
+    "what the decoder's gradient does at the codes: it passes as it is, or turned and scaled as the latent was to become its codes (rotation trick)",
+  ),
   updates: key(codeUpdates.prefault({}), 'what moves the codes in RQ-VAE steps and in distillation'),
   dead_codes: key(
     z

@@ -1,10 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
+import type { CodebookConfig } from '../config/config.js';
 import { straightThrough, stopGradient } from '../engine/autodiff.js';
 import type { Quantised } from '../codebooks/residual.js';
+import { rotated } from '../codebooks/rotation.js';
+
+export type AutoencoderOptions = Pick<CodebookConfig, 'commitment' | 'gradient'>;
 
 /**
  * The RQ-VAE objective.
  *   L = mean |sg(x) - G(z + sg(ẑ - z))|^2  +  Σ_l mean |sg(r^(l-1)) - X^l_k|^2  +  beta Σ_l mean |r^(l-1) - sg(X^l_k)|^2
+ * With the rotation trick ẑ stands in the first term as its own gradient path says (codebooks/rotation.ts), once for the whole sum.
  * Distances are summed over the width, means are over vectors (so a weight refers to whole vectors: tarq.md 2.2, unit warning).
  * target: [vector, input] (a constant: else embeddings could lower the loss by shrinking); latent: [vector, latent]; mask: [vector],
  * 1 = real.
@@ -15,13 +20,14 @@ export function autoencoderLoss(
   latent: tf.Tensor2D,
   quantised: Quantised,
   decode: (latent: tf.Tensor2D) => tf.Tensor2D,
-  commitment: number,
+  { commitment, gradient }: AutoencoderOptions,
   mask: tf.Tensor1D,
 ): tf.Scalar {
   const counted = tf.maximum(tf.sum(mask), tf.scalar(1));
   const meanSquaredLength = (x: tf.Tensor): tf.Scalar =>
     tf.div(tf.sum(tf.mul(tf.sum(tf.square(x), 1), mask)), counted);
-  const decoded = decode(straightThrough(quantised.partialSums.at(-1)!, latent));
+  const sum = quantised.partialSums.at(-1)!;
+  const decoded = decode(gradient === 'rotation' ? rotated(sum, latent) : straightThrough(sum, latent));
   let loss = meanSquaredLength(tf.sub(stopGradient(target), decoded));
   quantised.chosen.forEach((code, level) => {
     const residual = level === 0 ? latent : tf.sub(latent, stopGradient(quantised.partialSums[level - 1]!));

@@ -212,7 +212,7 @@ export function tarqTerm({
           latent,
           quantised,
           decode,
-          codebook.commitment,
+          codebook,
           tf.reshape(guide.mask, [-1]),
         ),
       };

@@ -11,7 +11,7 @@ import type { BatchTensors, LossFunction, LossTerms, TracedModels } from '../eng
 import { quantise } from '../codebooks/residual.js';
 import { stopGradient } from '../engine/autodiff.js';
 import { dimensions, embedBlock, embedItems, type RequestInputs } from '../layers/inputs.js';
-import { autoencoderLoss } from '../losses/autoencoder.js';
+import { autoencoderLoss, type AutoencoderOptions } from '../losses/autoencoder.js';
 import { clickLoss } from '../losses/click.js';
 import { tutorLoss } from '../losses/tutor.js';
 import type { ItemAutoencoder } from '../models/itemAutoencoder.js';
@@ -120,7 +120,7 @@ export function rqVaeLoss(
   autoencoder: ItemAutoencoder,
   part: string,
   layout: InputLayout,
-  commitment: number,
+  options: AutoencoderOptions,
   count: number,
 ): LossFunction {
   return (models, batch) => {
@@ -131,7 +131,7 @@ export function rqVaeLoss(
     const latent = autoencoder.encode(input, own);
     const quantised = quantise(latent, autoencoder.codebooks(own));
     const decode = (x: tf.Tensor2D) => autoencoder.decode(x, own);
-    const value = autoencoderLoss(input, latent, quantised, decode, commitment, tf.ones([count]));
+    const value = autoencoderLoss(input, latent, quantised, decode, options, tf.ones([count]));
     return { autoencoder: { value, weight: 1 } };
   };
 }

@@ -50,6 +50,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 describe('RQ-VAE steps', () => {
   it.each([
     ['gradients', {}],
+    ['the rotation trick', { gradient: 'rotation' }],
     ['moving averages', { updates: { kind: 'ema', decay: 0.9 } }],
   ])('lower the loss by %s', async (_, codebook) => {
     const { log } = await trained(codebook);

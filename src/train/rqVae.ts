@@ -23,7 +23,7 @@ export async function trainRqVae(
   items: readonly number[],
 ): Promise<TrainingLog> {
   const { config, data, device, stage, codes: coder } = bench;
-  const { steps, itemsPerStep, learningRate, commitment } = config.codebook;
+  const { steps, itemsPerStep, learningRate } = config.codebook;
   const optimizer = makeOptimizer({ kind: 'adam', learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
   const count = Math.min(itemsPerStep, items.length);
   const autoencoder = itemAutoencoder(config.codebook, dimensions(data.layout).shared);
@@ -32,7 +32,7 @@ export async function trainRqVae(
     name: 'rq_vae',
     trained: { [roles.model]: model },
     frozen: {},
-    loss: rqVaeLoss(autoencoder, coder.part, data.layout, commitment, count),
+    loss: rqVaeLoss(autoencoder, coder.part, data.layout, config.codebook, count),
     optimizer,
     learningRate: () => learningRate,
     clipNorm: 0,
