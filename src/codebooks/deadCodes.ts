@@ -1,4 +1,5 @@
 import type { RandomStream } from '../engine/random.js';
+import type { Distance } from './direction.js';
 import { assign, overResiduals } from './kmeans.js';
 
 /**
@@ -16,11 +17,12 @@ export function restartDeadCodes(
   codebooks: readonly Float32Array[],
   below: number,
   stream: RandomStream,
+  distance: Distance = 'euclidean',
 ): number[][] {
   const restarted: number[][] = [];
   overResiduals(vectors, width, codebooks.length, (residuals, level) => {
     const codebook = codebooks[level]!;
-    const { nearest, distances } = assign(residuals, codebook, width);
+    const { nearest, distances } = assign(residuals, codebook, width, distance);
     const dead = deadCodes(nearest, codebook.length / width, below);
     const missed = Array.from(nearest.keys()).filter((vector) => distances[vector]! > 0);
     const order = dead.length > 0 ? stream.permutation(missed.length) : [];
@@ -30,7 +32,7 @@ export function restartDeadCodes(
       codebook.set(residuals.subarray(vector * width, (vector + 1) * width), code * width);
     });
     restarted.push(replaced);
-    return { centres: codebook, nearest: assign(residuals, codebook, width).nearest };
+    return { centres: codebook, nearest: assign(residuals, codebook, width, distance).nearest };
   });
   return restarted;
 }

@@ -5,6 +5,7 @@
  */
 import { internal } from '../errors.js';
 import type { RandomStream } from '../engine/random.js';
+import { unitRows, type Distance } from './direction.js';
 
 export interface Clusters {
   /** [code, width] */
@@ -21,9 +22,10 @@ export function kmeans(
   iterations: number,
   stream: RandomStream,
   weights?: Float64Array,
+  distance: Distance = 'euclidean',
 ): Clusters {
   if (vectors.length === 0) internal('k-means of no vectors');
-  return lloyd(vectors, width, seed(vectors, width, codes, stream, weights), iterations, weights);
+  return lloyd(vectors, width, seed(vectors, width, codes, stream, weights), iterations, weights, distance);
 }
 
 /** Lloyd's iterations from these centres, which are changed in place; ends early when no vector changes its centre. */
@@ -33,11 +35,12 @@ function lloyd(
   centres: Float32Array,
   iterations: number,
   weights?: Float64Array,
+  distance: Distance = 'euclidean',
 ): Clusters {
-  let nearest = assign(vectors, centres, width).nearest;
+  let nearest = assign(vectors, centres, width, distance).nearest;
   for (let iteration = 0; iteration < iterations; iteration++) {
     moveToMeans(vectors, width, centres, nearest, weights);
-    const next = assign(vectors, centres, width);
+    const next = assign(vectors, centres, width, distance);
     const moved = next.nearest.some((code, i) => code !== nearest[i]);
     nearest = next.nearest;
     if (!moved) break;
@@ -77,12 +80,17 @@ function seed(
   return centres;
 }
 
-/** Nearest centre of every vector and its squared distance; ties to the lowest index. */
+/**
+ * Nearest centre of every vector and its squared distance; ties to the lowest index. By cosine both sides count at unit length, where
+ * the squared distance is 2 - 2 cos.
+ */
 export function assign(
   vectors: Float32Array,
   centres: Float32Array,
   width: number,
+  distance: Distance = 'euclidean',
 ): { nearest: Int32Array; distances: Float64Array } {
+  if (distance === 'cosine') return assign(unitRows(vectors, width), unitRows(centres, width), width);
   const count = vectors.length / width;
   const codes = centres.length / width;
   const nearest = new Int32Array(count);
@@ -153,16 +161,24 @@ function squaredDistance(
   return sum;
 }
 
+/** Codes of several levels, and how vectors choose among them. */
+export interface ResidualCodes {
+  readonly levels: number;
+  /** Per level. */
+  readonly codes: number;
+  readonly distance?: Distance;
+}
+
 /** Residual k-means: level l clusters what levels before it have left (tarq.md 2.6). Returns one [code, width] per level. */
 export function residualKmeans(
   vectors: Float32Array,
   width: number,
-  { levels, codes, iterations }: { levels: number; codes: number; iterations: number },
+  { levels, codes, iterations, distance }: ResidualCodes & { readonly iterations: number },
   stream: RandomStream,
   weights?: Float64Array,
 ): Float32Array[] {
   return overResiduals(vectors, width, levels, (residuals) =>
-    kmeans(residuals, width, codes, iterations, stream, weights),
+    kmeans(residuals, width, codes, iterations, stream, weights, distance),
   );
 }
 

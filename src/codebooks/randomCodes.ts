@@ -1,5 +1,5 @@
 import type { RandomStream } from '../engine/random.js';
-import { assign, overResiduals } from './kmeans.js';
+import { assign, overResiduals, type ResidualCodes } from './kmeans.js';
 
 /**
  * First codes without structure: normal draws with the mean and the spread, per coordinate, of what the levels before have left. They
@@ -9,7 +9,7 @@ import { assign, overResiduals } from './kmeans.js';
 export function randomCodes(
   vectors: Float32Array,
   width: number,
-  { levels, codes }: { levels: number; codes: number },
+  { levels, codes, distance }: ResidualCodes,
   stream: RandomStream,
   weights?: Float64Array,
 ): Float32Array[] {
@@ -19,7 +19,7 @@ export function randomCodes(
       { length: codes * width },
       (_, i) => mean[i % width]! + deviation[i % width]! * stream.normal(),
     );
-    return { centres, nearest: assign(residuals, centres, width).nearest };
+    return { centres, nearest: assign(residuals, centres, width, distance).nearest };
   });
 }
 

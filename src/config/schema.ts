@@ -445,6 +445,10 @@ const codebook = z.strictObject({
   ),
   levels: key(z.int().min(1).max(8).default(3), 'residual levels'),
   codes: key(z.int().min(2).max(4096).default(64), 'codes per level'),
+  distance: key(
+    z.enum(['euclidean', 'cosine']).default('euclidean'),
+    'an item chooses its codes by distance, or by direction alone; the alignment compares distances in both cases',
+  ),
   latent_width: key(width.default(32), 'width of item latent and codes'),
   encoder_hidden: key(hidden.default([64]), 'hidden widths of the item encoder, ReLU inside, linear end'),
   decoder_hidden: key(

@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { nearestDirection } from '../codebooks/direction.js';
+import { nearest, quantise, type Quantised } from '../codebooks/residual.js';
 import type { CodebookConfig } from '../config/config.js';
 import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';
@@ -23,6 +25,7 @@ export interface ItemAutoencoder {
   decode(latent: tf.Tensor2D, parameters: Parameters): tf.Tensor2D;
   /** The raw codebooks, one [code, latent] per level: constants where codes are moving averages (train/codeUpkeep.ts). */
   codebooks(parameters: Parameters): tf.Tensor2D[];
+  quantise(latent: tf.Tensor2D, parameters: Parameters): Quantised;
 }
 
 export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): ItemAutoencoder {
@@ -30,6 +33,12 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
   const decoder = [config.latentWidth, ...config.decoderHidden, sharedWidth];
   const levels = Array.from({ length: config.levels }, (_, level) => level);
   const averaged = config.updates.kind === 'ema';
+  const choose = config.distance === 'cosine' ? nearestDirection : nearest;
+  const codebooksIn = (parameters: Parameters) =>
+    levels.map((level) => {
+      const codebook = parameters[codebookName(level)] as tf.Tensor2D;
+      return averaged ? stopGradient(codebook) : codebook;
+    });
   return {
     initial(stream) {
       const decoderInitial = Object.entries(mlpInitial('decoder', decoder, stream));
@@ -50,11 +59,8 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
     input: (shared) => tf.mul(unit(shared), Math.sqrt(sharedWidth)),
     encode: (input, parameters) => mlp(parameters, 'encoder', encoder.length - 1, input) as tf.Tensor2D,
     decode: (latent, parameters) => mlp(parameters, 'decoder', decoder.length - 1, latent) as tf.Tensor2D,
-    codebooks: (parameters) =>
-      levels.map((level) => {
-        const codebook = parameters[codebookName(level)] as tf.Tensor2D;
-        return averaged ? stopGradient(codebook) : codebook;
-      }),
+    codebooks: codebooksIn,
+    quantise: (latent, parameters) => quantise(latent, codebooksIn(parameters), choose),
   };
 }
 
@@ -78,5 +84,7 @@ export function autoencoderCodes(config: CodebookConfig, sharedWidth: number): I
     width: config.latentWidth,
     latent: (shared, own) => autoencoder.encode(autoencoder.input(shared), own),
     codebooks: (own) => autoencoder.codebooks(own),
+    quantise: (latent, own) => autoencoder.quantise(latent, own),
+    distance: config.distance,
   };
 }

@@ -67,9 +67,9 @@ export async function startCodes(
   { start, kmeansIterations }: Pick<CodebookConfig, 'start' | 'kmeansIterations'>,
   stream: RandomStream,
 ): Promise<void> {
-  const { levels, codes, width } = coder;
+  const { width } = coder;
   const { latents } = await encoder.encode(items, { state });
-  const sizes = { levels, codes, iterations: kmeansIterations };
+  const sizes = { ...coder, iterations: kmeansIterations };
   const first = start === 'kmeans' ? residualKmeans : randomCodes;
   setCodebooks(state, coder, first(latents, width, sizes, stream, weights));
 }

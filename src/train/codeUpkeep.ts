@@ -75,7 +75,8 @@ async function restartCodes(
   const sample = drawItems(items, Math.max(restartSample, 4 * coder.codes), stream);
   const { latents } = await encoder.encode(sample, upToDate(model, step));
   const books = codebooksOf(state, coder);
-  const restarted = restartDeadCodes(latents, coder.width, books, codebook.deadCodes.restartBelow, stream);
+  const { restartBelow } = codebook.deadCodes;
+  const restarted = restartDeadCodes(latents, coder.width, books, restartBelow, stream, coder.distance);
   restarted.forEach((codes, level) => {
     const name = `${coder.part}/${codebookName(level)}`;
     const averaged = codebook.updates.kind === 'ema' ? usageOf(model, coder, level) : null;

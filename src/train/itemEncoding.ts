@@ -7,7 +7,6 @@ import type { TensorData } from '../engine/compile.js';
 import { Forward } from '../engine/forward.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import type { ModelState } from '../engine/state.js';
-import { quantise } from '../codebooks/residual.js';
 import { embedItems } from '../layers/inputs.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { parametersOf } from '../models/preRanker.js';
@@ -72,7 +71,7 @@ export class ItemEncoder {
         const own = parametersOf(parameters, coder.part);
         const items = embedItems(data.layout, rows, batch);
         const latent = coder.latent(items.shared as tf.Tensor2D, own);
-        const { codes, residuals } = quantise(latent, coder.codebooks(own));
+        const { codes, residuals } = coder.quantise(latent, own);
         const errors = residuals.slice(1).map((residual) => tf.sum(tf.square(residual), 1));
         return { latent, codes: tf.stack([...codes], 1), errors: tf.stack(errors, 1) };
       },

@@ -8,7 +8,6 @@ import type { InputLayout } from '../data/inputLayout.js';
 import type { SetName } from '../data/encodedData.js';
 import type { ForwardFunction } from '../engine/forward.js';
 import type { BatchTensors, LossFunction, LossTerms, TracedModels } from '../engine/gradients.js';
-import { quantise } from '../codebooks/residual.js';
 import { stopGradient } from '../engine/autodiff.js';
 import { dimensions, embedBlock, embedItems, type RequestInputs } from '../layers/inputs.js';
 import { autoencoderLoss, type AutoencoderOptions } from '../losses/autoencoder.js';
@@ -129,7 +128,7 @@ export function rqVaeLoss(
     const items = tf.slice(embedItems(layout, rows, batch).shared, [0, 0], [count, -1]) as tf.Tensor2D;
     const input = stopGradient(autoencoder.input(items));
     const latent = autoencoder.encode(input, own);
-    const quantised = quantise(latent, autoencoder.codebooks(own));
+    const quantised = autoencoder.quantise(latent, own);
     const decode = (x: tf.Tensor2D) => autoencoder.decode(x, own);
     const value = autoencoderLoss(input, latent, quantised, decode, options, tf.ones([count]));
     return { autoencoder: { value, weight: 1 } };

@@ -51,6 +51,7 @@ describe('RQ-VAE steps', () => {
   it.each([
     ['gradients', {}],
     ['the rotation trick', { gradient: 'rotation' }],
+    ['codes chosen by direction', { distance: 'cosine' }],
     ['moving averages', { updates: { kind: 'ema', decay: 0.9 } }],
   ])('lower the loss by %s', async (_, codebook) => {
     const { log } = await trained(codebook);
