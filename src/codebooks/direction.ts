@@ -10,11 +10,15 @@ import type { CodebookConfig } from '../config/config.js';
 export type Distance = CodebookConfig['distance'];
 
 /** The code of the nearest direction: [vector, width] x [code, width] -> [vector] int32. A code of length 0 has cosine 0. */
-export function nearestDirection(vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor1D {
-  const lengths = tf.sqrt(tf.add(tf.sum(tf.square(codebook), 1), 1e-24));
-  const products = tf.matMul(vectors, codebook, false, true);
-  return tf.argMax(tf.div(products, tf.reshape(lengths, [1, -1])), 1);
-}
+export const nearestDirection = (vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor1D =>
+  tf.argMax(tf.matMul(vectors, units(codebook), false, true), 1);
+
+/** 1 - cos: [vector, width] x [code, width] -> [vector, code]. */
+export const angularDistances = (vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor2D =>
+  tf.sub(1, tf.matMul(units(vectors), units(codebook), false, true));
+
+const units = (x: tf.Tensor2D): tf.Tensor2D =>
+  tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-24)));
 
 /** Rows of [row, width] at unit length; a zero row stays zero. */
 export function unitRows(rows: Float32Array, width: number): Float32Array {

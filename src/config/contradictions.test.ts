@@ -300,3 +300,40 @@ test('a file is named once', () => {
     '`logs.files` names a.csv twice.',
   );
 });
+
+test('a balanced assignment has at least one item for each code', () => {
+  const sinkhorn = (items: number) =>
+    complaint(
+      smallPipeline,
+      'codebook.assignment.kind=sinkhorn',
+      'codebook.codes=512',
+      `codebook.items_per_step=${items}`,
+    );
+  expect(sinkhorn(511)).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.assignment.kind=sinkhorn  codebook.assignment.kind
+           \`codebook.assignment.kind: sinkhorn\` gives every code the same number of items, but a step has 511 items for 512 codes.
+           Set at: codebook.assignment.kind (--set codebook.assignment.kind=sinkhorn), codebook.codes (--set codebook.codes=512), codebook.items_per_step (--set codebook.items_per_step=511).
+           Raise \`codebook.items_per_step\` to 512 or, better, several times that, or lower \`codebook.codes\`."
+  `);
+  expect(sinkhorn(512)).toBe('no problem');
+});
+
+test('moving averages and a balanced assignment are not for each other', () => {
+  expect(complaint(smallPipeline, 'codebook.assignment.kind=sinkhorn', 'codebook.updates.kind=ema'))
+    .toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.updates.kind=ema  codebook.updates.kind
+           \`codebook.updates.kind: ema\` moves codes to the items that are nearest to them, \`codebook.assignment.kind: sinkhorn\` assigns other ones.
+           Set at: codebook.updates.kind (--set codebook.updates.kind=ema), codebook.assignment.kind (--set codebook.assignment.kind=sinkhorn).
+           Use \`updates: {kind: gradient}\` with sinkhorn, or \`assignment: {kind: nearest}\` with moving averages."
+  `);
+});
+
+test('what acts in RQ-VAE steps needs some', () => {
+  expect(complaint(smallPipeline, 'codebook.assignment.kind=sinkhorn', 'codebook.steps=0'))
+    .toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.assignment.kind=sinkhorn  codebook.assignment.kind
+           \`codebook.assignment.kind\` acts in RQ-VAE steps only, and \`codebook.steps\` is 0.
+           Set at: codebook.assignment.kind (--set codebook.assignment.kind=sinkhorn), codebook.steps (--set codebook.steps=0).
+           Raise \`codebook.steps\` (400 is the default), or leave the setting out."
+  `);
+});

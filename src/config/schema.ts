@@ -438,6 +438,20 @@ const codeUpdates = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const assignment = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: usualKind('nearest').describe('each item chooses its nearest code') }),
+  z.strictObject({
+    kind: z
+      .literal('sinkhorn')
+      .describe('each code is given about as many items of a step as any other (optimal transport)'),
+    epsilon: key(
+      z.number().min(1e-4).max(1).default(0.01),
+      'softness: distances are scaled to [-1, 1] and divided by this; a smaller one is nearer to exact and needs more iterations, some 2 / epsilon at most',
+    ),
+    iterations: key(z.int().min(1).max(1000).default(100), 'balancing rounds per level and step'),
+  }),
+]);
+
 const codebook = z.strictObject({
   warm_up: key(
     z.number().min(0).default(0.3),
@@ -463,6 +477,10 @@ const codebook = z.strictObject({
   steps: key(z.int().min(0).default(400), 'RQ-VAE steps after the start'),
   items_per_step: key(count.default(512), 'items in an RQ-VAE step'),
   learning_rate: key(z.number().positive().default(1e-3), 'Adam step size of the RQ-VAE steps'),
+  assignment: key(
+    assignment.prefault({}),
+    'how items get codes in RQ-VAE steps; everywhere else the nearest code counts',
+  ),
   commitment: key(weight.default(0.25), 'weight beta that ties the encoder to its codes'),
   gradient: key(
     z.enum(['straight_through', 'rotation']).default('straight_through'),

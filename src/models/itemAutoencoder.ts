@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { nearestDirection } from '../codebooks/direction.js';
-import { nearest, quantise, type Quantised } from '../codebooks/residual.js';
+import { angularDistances, nearestDirection } from '../codebooks/direction.js';
+import { nearest, quantise, squaredDistances, type Quantised } from '../codebooks/residual.js';
+import { balanced } from '../codebooks/sinkhorn.js';
 import type { CodebookConfig } from '../config/config.js';
 import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';
@@ -25,7 +26,8 @@ export interface ItemAutoencoder {
   decode(latent: tf.Tensor2D, parameters: Parameters): tf.Tensor2D;
   /** The raw codebooks, one [code, latent] per level: constants where codes are moving averages (train/codeUpkeep.ts). */
   codebooks(parameters: Parameters): tf.Tensor2D[];
-  quantise(latent: tf.Tensor2D, parameters: Parameters): Quantised;
+  /** By the nearest codes, or in the steps that train the autoencoder alone by the assignment that the config names. */
+  quantise(latent: tf.Tensor2D, parameters: Parameters, assignment?: 'configured'): Quantised;
 }
 
 export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): ItemAutoencoder {
@@ -33,7 +35,12 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
   const decoder = [config.latentWidth, ...config.decoderHidden, sharedWidth];
   const levels = Array.from({ length: config.levels }, (_, level) => level);
   const averaged = config.updates.kind === 'ema';
-  const choose = config.distance === 'cosine' ? nearestDirection : nearest;
+  const cosine = config.distance === 'cosine';
+  const chooseNearest = cosine ? nearestDirection : nearest;
+  const chooseInTraining =
+    config.assignment.kind === 'sinkhorn'
+      ? balanced(cosine ? angularDistances : squaredDistances, config.assignment)
+      : chooseNearest;
   const codebooksIn = (parameters: Parameters) =>
     levels.map((level) => {
       const codebook = parameters[codebookName(level)] as tf.Tensor2D;
@@ -60,7 +67,8 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
     encode: (input, parameters) => mlp(parameters, 'encoder', encoder.length - 1, input) as tf.Tensor2D,
     decode: (latent, parameters) => mlp(parameters, 'decoder', decoder.length - 1, latent) as tf.Tensor2D,
     codebooks: codebooksIn,
-    quantise: (latent, parameters) => quantise(latent, codebooksIn(parameters), choose),
+    quantise: (latent, parameters, assignment) =>
+      quantise(latent, codebooksIn(parameters), assignment ? chooseInTraining : chooseNearest),
   };
 }
 

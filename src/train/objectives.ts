@@ -128,7 +128,7 @@ export function rqVaeLoss(
     const items = tf.slice(embedItems(layout, rows, batch).shared, [0, 0], [count, -1]) as tf.Tensor2D;
     const input = stopGradient(autoencoder.input(items));
     const latent = autoencoder.encode(input, own);
-    const quantised = autoencoder.quantise(latent, own);
+    const quantised = autoencoder.quantise(latent, own, 'configured');
     const decode = (x: tf.Tensor2D) => autoencoder.decode(x, own);
     const value = autoencoderLoss(input, latent, quantised, decode, options, tf.ones([count]));
     return { autoencoder: { value, weight: 1 } };

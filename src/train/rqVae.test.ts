@@ -52,6 +52,7 @@ describe('RQ-VAE steps', () => {
     ['gradients', {}],
     ['the rotation trick', { gradient: 'rotation' }],
     ['codes chosen by direction', { distance: 'cosine' }],
+    ['a balanced assignment', { assignment: { kind: 'sinkhorn' } }],
     ['moving averages', { updates: { kind: 'ema', decay: 0.9 } }],
   ])('lower the loss by %s', async (_, codebook) => {
     const { log } = await trained(codebook);

@@ -1,0 +1,48 @@
+/** Settings of the codebook that cannot work together, or that leave each other without effect. */
+import type { Path } from '../path.js';
+import type { YamlConfig } from '../schema.js';
+import type { Check, Contradiction } from './contradiction.js';
+
+type Codebook = YamlConfig['codebook'];
+
+const at = (...keys: string[]): Path => ['codebook', ...keys];
+
+/** A balanced step gives each code at least one item. */
+const balanceHasItems: Check = ({ codebook: { assignment, codes, items_per_step: items } }) => {
+  if (assignment.kind !== 'sinkhorn' || codes <= items) return [];
+  return [
+    {
+      paths: [at('assignment', 'kind'), at('codes'), at('items_per_step')],
+      what: `\`codebook.assignment.kind: sinkhorn\` gives every code the same number of items, but a step has ${items} items for ${codes} codes.`,
+      mend: `Raise \`codebook.items_per_step\` to ${codes} or, better, several times that, or lower \`codebook.codes\`.`,
+    },
+  ];
+};
+
+/** Moving averages are taken over the items that are nearest to a code. */
+const averagesFollowTheNearest: Check = ({ codebook: { assignment, updates } }) => {
+  if (assignment.kind !== 'sinkhorn' || updates.kind !== 'ema') return [];
+  return [
+    {
+      paths: [at('updates', 'kind'), at('assignment', 'kind')],
+      what: '`codebook.updates.kind: ema` moves codes to the items that are nearest to them, `codebook.assignment.kind: sinkhorn` assigns other ones.',
+      mend: 'Use `updates: {kind: gradient}` with sinkhorn, or `assignment: {kind: nearest}` with moving averages.',
+    },
+  ];
+};
+
+/** What acts in RQ-VAE steps needs some. */
+const stepsAreThere: Check = ({ codebook }) => {
+  if (codebook.steps > 0) return [];
+  return onlyInSteps(codebook).map((path): Contradiction => ({
+    paths: [path, at('steps')],
+    what: `\`${path.join('.')}\` acts in RQ-VAE steps only, and \`codebook.steps\` is 0.`,
+    mend: 'Raise `codebook.steps` (400 is the default), or leave the setting out.',
+  }));
+};
+
+const onlyInSteps = ({ assignment }: Codebook): Path[] => [
+  ...(assignment.kind === 'sinkhorn' ? [at('assignment', 'kind')] : []),
+];
+
+export const codebookChecks: readonly Check[] = [balanceHasItems, averagesFollowTheNearest, stepsAreThere];
