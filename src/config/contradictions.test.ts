@@ -329,11 +329,32 @@ test('moving averages and a balanced assignment are not for each other', () => {
 });
 
 test('what acts in RQ-VAE steps needs some', () => {
-  expect(complaint(smallPipeline, 'codebook.assignment.kind=sinkhorn', 'codebook.steps=0'))
-    .toMatchInlineSnapshot(`
+  expect(
+    complaint(
+      smallPipeline,
+      'codebook.assignment.kind=sinkhorn',
+      'codebook.quantizer_dropout=0.5',
+      'codebook.steps=0',
+    ),
+  ).toMatchInlineSnapshot(`
     "error  config.contradiction  --set codebook.assignment.kind=sinkhorn  codebook.assignment.kind
            \`codebook.assignment.kind\` acts in RQ-VAE steps only, and \`codebook.steps\` is 0.
            Set at: codebook.assignment.kind (--set codebook.assignment.kind=sinkhorn), codebook.steps (--set codebook.steps=0).
+           Raise \`codebook.steps\` (400 is the default), or leave the setting out.
+    error  config.contradiction  --set codebook.quantizer_dropout=0.5  codebook.quantizer_dropout
+           \`codebook.quantizer_dropout\` acts in RQ-VAE steps only, and \`codebook.steps\` is 0.
+           Set at: codebook.quantizer_dropout (--set codebook.quantizer_dropout=0.5), codebook.steps (--set codebook.steps=0).
            Raise \`codebook.steps\` (400 is the default), or leave the setting out."
+  `);
+});
+
+test('quantizer dropout needs levels to drop', () => {
+  expect(
+    complaint(smallPipeline, 'codebook.quantizer_dropout=0.5', 'codebook.levels=1'),
+  ).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.quantizer_dropout=0.5  codebook.quantizer_dropout
+           \`codebook.quantizer_dropout\` is 0.5, but there is one level only: nothing can be dropped.
+           Set at: codebook.quantizer_dropout (--set codebook.quantizer_dropout=0.5), codebook.levels (--set codebook.levels=1).
+           Raise \`codebook.levels\`, or leave \`codebook.quantizer_dropout\` at 0."
   `);
 });

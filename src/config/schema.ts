@@ -486,6 +486,10 @@ const codebook = z.strictObject({
     z.enum(['straight_through', 'rotation']).default('straight_through'),
     "what the decoder's gradient does at the codes: it passes as it is, or turned and scaled as the latent was to become its codes (rotation trick)",
   ),
+  quantizer_dropout: key(
+    share.default(0),
+    'share of the items of an RQ-VAE step that use only some of the first levels, so that prefixes of codes mean something; 0 = never',
+  ),
   updates: key(codeUpdates.prefault({}), 'what moves the codes in RQ-VAE steps and in distillation'),
   dead_codes: key(
     z

@@ -4,7 +4,10 @@ import { straightThrough, stopGradient } from '../engine/autodiff.js';
 import type { Quantised } from '../codebooks/residual.js';
 import { rotated } from '../codebooks/rotation.js';
 
-export type AutoencoderOptions = Pick<CodebookConfig, 'commitment' | 'gradient'>;
+export interface AutoencoderOptions extends Pick<CodebookConfig, 'commitment' | 'gradient'> {
+  /** How many of its first levels each vector uses, [vector]; all of them without (codebooks/levelDropout.ts). */
+  readonly kept?: tf.Tensor1D;
+}
 
 /**
  * The RQ-VAE objective.
@@ -20,19 +23,25 @@ export function autoencoderLoss(
   latent: tf.Tensor2D,
   quantised: Quantised,
   decode: (latent: tf.Tensor2D) => tf.Tensor2D,
-  { commitment, gradient }: AutoencoderOptions,
+  { commitment, gradient, kept }: AutoencoderOptions,
   mask: tf.Tensor1D,
 ): tf.Scalar {
   const counted = tf.maximum(tf.sum(mask), tf.scalar(1));
-  const meanSquaredLength = (x: tf.Tensor): tf.Scalar =>
-    tf.div(tf.sum(tf.mul(tf.sum(tf.square(x), 1), mask)), counted);
-  const sum = quantised.partialSums.at(-1)!;
+  const meanSquaredLength = (x: tf.Tensor, among: tf.Tensor = mask): tf.Scalar =>
+    tf.div(tf.sum(tf.mul(tf.sum(tf.square(x), 1), among)), counted);
+  const uses = kept && quantised.chosen.map((_, level) => tf.cast(tf.greater(kept, level), 'float32'));
+  const sum = uses
+    ? quantised.chosen
+        .map((code, level) => tf.mul<tf.Tensor2D>(code, tf.expandDims(uses[level]!, 1)))
+        .reduce((total, code) => tf.add(total, code))
+    : quantised.partialSums.at(-1)!;
   const decoded = decode(gradient === 'rotation' ? rotated(sum, latent) : straightThrough(sum, latent));
   let loss = meanSquaredLength(tf.sub(stopGradient(target), decoded));
   quantised.chosen.forEach((code, level) => {
     const residual = level === 0 ? latent : tf.sub(latent, stopGradient(quantised.partialSums[level - 1]!));
-    loss = tf.add(loss, meanSquaredLength(tf.sub(stopGradient(residual), code)));
-    const pull = meanSquaredLength(tf.sub(residual, stopGradient(code)));
+    const among = uses ? tf.mul(mask, uses[level]!) : mask;
+    loss = tf.add(loss, meanSquaredLength(tf.sub(stopGradient(residual), code), among));
+    const pull = meanSquaredLength(tf.sub(residual, stopGradient(code)), among);
     loss = tf.add(loss, tf.mul(pull, commitment));
   });
   return loss;

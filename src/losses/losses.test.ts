@@ -302,6 +302,27 @@ describe('RQ-VAE loss', () => {
     gradients[0]!.dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
   });
 
+  it('counts only the levels that a vector keeps, in the code sum and in the terms', () => {
+    const latent = tf.tensor2d(stream.normals(8), [4, 2]);
+    const lossOf = (kept: readonly number[] | undefined, books: tf.Tensor2D[], among: readonly number[]) => {
+      const options = { commitment: 0.25, gradient: 'straight_through' as const };
+      const cut = kept && { kept: tf.tensor1d([...kept]) };
+      const quantised = quantise(latent, books);
+      const mask = tf.tensor1d([...among]);
+      return numberOf(autoencoderLoss(target, latent, quantised, decode, { ...options, ...cut }, mask));
+    };
+    const first = codebooks.slice(0, 1);
+    const all = [1, 1, 1, 1];
+    expect(lossOf([2, 2, 2, 2], codebooks, all)).toBeCloseTo(lossOf(undefined, codebooks, all), 5);
+    expect(lossOf([1, 1, 1, 1], codebooks, all)).toBeCloseTo(lossOf(undefined, first, all), 5);
+    const [head, tail] = [
+      [1, 1, 0, 0],
+      [0, 0, 1, 1],
+    ];
+    const apart = (lossOf(undefined, first, head!) + lossOf(undefined, codebooks, tail!)) / 2;
+    expect(lossOf([1, 1, 2, 2], codebooks, all)).toBeCloseTo(apart, 5);
+  });
+
   it('turns the decoder gradient with the rotation trick, the value the same', () => {
     const latent = tf.tensor2d(stream.normals(8), [4, 2]);
     expect(numberOf(loss(latent, 0.25, 'rotation'))).toBeCloseTo(numberOf(loss(latent, 0.25)), 4);

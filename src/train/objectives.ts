@@ -114,6 +114,9 @@ export function warmUpLoss(
   };
 }
 
+/** Name in a batch of items of how many levels each of them uses, where levels are dropped. */
+export const keptLevelsInput = 'items/kept_levels';
+
 /** RQ-VAE loss over a batch of items alone, on embeddings that rest. `count`: real items of the batch, which come first. */
 export function rqVaeLoss(
   autoencoder: ItemAutoencoder,
@@ -130,7 +133,15 @@ export function rqVaeLoss(
     const latent = autoencoder.encode(input, own);
     const quantised = autoencoder.quantise(latent, own, 'configured');
     const decode = (x: tf.Tensor2D) => autoencoder.decode(x, own);
-    const value = autoencoderLoss(input, latent, quantised, decode, options, tf.ones([count]));
+    const kept = batch[keptLevelsInput] as tf.Tensor1D | undefined;
+    const value = autoencoderLoss(
+      input,
+      latent,
+      quantised,
+      decode,
+      { ...options, ...(kept && { kept }) },
+      tf.ones([count]),
+    );
     return { autoencoder: { value, weight: 1 } };
   };
 }

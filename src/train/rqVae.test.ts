@@ -2,10 +2,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
-import { cpu, stateOf } from '../../test/support/models.js';
+import { cpu, eagerInputs, stateOf } from '../../test/support/models.js';
 import { testConfig } from '../../test/support/trainingConfig.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { RandomStream } from '../engine/random.js';
+import { parametersOf } from '../models/preRanker.js';
+import { itemAutoencoder } from '../models/itemAutoencoder.js';
+import { embedItems } from '../layers/inputs.js';
+import { BatchAssembler } from '../data/batches.js';
+import { roles } from './objectives.js';
 import { preRanker, studentCodes } from '../models/registry.js';
 import { silentProgress } from '../run/progress.js';
 import { codebooksOf, startCodes, trainingItems } from './codeFitting.js';
@@ -31,7 +36,6 @@ async function trained(codebook: Record<string, unknown>) {
   const state = stateOf(data, model.initial(RandomStream.of(1, 'initial')));
   const encoder = new ItemEncoder(data, coder, cpu);
   await startCodes(state, coder, encoder, { items: items() }, config.codebook, RandomStream.of(2, 'start'));
-  const start = codebooksOf(state, coder).map((codes) => codes.slice());
   const random = (name: string) => RandomStream.of(3, name);
   const bench = {
     config,
@@ -42,7 +46,7 @@ async function trained(codebook: Record<string, unknown>) {
     stage: { progress: silentProgress, folder: '/tmp' },
   };
   const log = await trainRqVae(bench, state, items());
-  return { state, coder, encoder, start, log, codes: codebooksOf(state, coder) };
+  return { config, state, coder, log, codes: codebooksOf(state, coder) };
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -91,5 +95,22 @@ describe('RQ-VAE steps', () => {
     expect(log.restarts!.filter((count, i) => i % 20 !== 19 && count > 0)).toEqual([]);
     expect(Math.min(...later)).toBeLessThan(first!);
     expect((await trained({})).log).not.toHaveProperty('restarts');
+  });
+
+  it('with dropped levels leave a first level that stands for the item better by itself', async () => {
+    /** Mean squared error of what the first code alone decodes to. */
+    const firstLevelError = async (dropout: number) => {
+      const { state, config } = await trained({ quantizer_dropout: dropout, steps: 300 });
+      const batch = new BatchAssembler(data, { matchCounts: false }).assembleItems(items());
+      const { models, tensors } = eagerInputs({ [roles.model]: state }, batch);
+      const { parameters, rows } = models[roles.model]!;
+      const own = parametersOf(parameters, 'tarq');
+      const { shared } = embedItems(data.layout, rows, tensors);
+      const autoencoder = itemAutoencoder(config.codebook, shared.shape[1]!);
+      const input = autoencoder.input(tf.slice(shared, [0, 0], [items().length, -1]) as tf.Tensor2D);
+      const { chosen } = autoencoder.quantise(autoencoder.encode(input, own), own);
+      return tf.mean(tf.square(tf.sub(autoencoder.decode(chosen[0]!, own), input))).dataSync()[0]!;
+    };
+    expect(await firstLevelError(1)).toBeLessThan(0.95 * (await firstLevelError(0)));
   });
 });

@@ -1,5 +1,6 @@
+import { keptLevels } from '../codebooks/levelDropout.js';
 import { BatchAssembler } from '../data/batches.js';
-import { trainedModel } from '../engine/gradients.js';
+import { trainedModel, type FeedBatch } from '../engine/gradients.js';
 import { makeOptimizer } from '../engine/optim/make.js';
 import type { ModelState } from '../engine/state.js';
 import { TrainingStep } from '../engine/step.js';
@@ -9,7 +10,7 @@ import type { Stage } from '../run/stage.js';
 import { keepCodes, upkeepEvery } from './codeUpkeep.js';
 import type { TrainingLog } from './fit.js';
 import { ItemEncoder } from './itemEncoding.js';
-import { roles, rqVaeLoss } from './objectives.js';
+import { keptLevelsInput, roles, rqVaeLoss } from './objectives.js';
 import type { Workbench } from './workbench.js';
 
 type RqVaeBench = Pick<Workbench, 'config' | 'data' | 'device' | 'codes' | 'random'> & {
@@ -23,7 +24,7 @@ export async function trainRqVae(
   items: readonly number[],
 ): Promise<TrainingLog> {
   const { config, data, device, stage, codes: coder } = bench;
-  const { steps, itemsPerStep, learningRate } = config.codebook;
+  const { steps, itemsPerStep, learningRate, quantizerDropout } = config.codebook;
   const optimizer = makeOptimizer({ kind: 'adam', learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
   const count = Math.min(itemsPerStep, items.length);
   const autoencoder = itemAutoencoder(config.codebook, dimensions(data.layout).shared);
@@ -41,6 +42,15 @@ export async function trainRqVae(
   });
   const assembler = new BatchAssembler(data, { matchCounts: false });
   const stream = bench.random('codebook/items');
+  const dropout = bench.random('codebook/level dropout');
+  /** The items of a step, with the levels that each may use. */
+  const batchOf = (chosen: readonly number[]): FeedBatch => {
+    const batch = assembler.assembleItems(chosen);
+    if (quantizerDropout === 0) return batch;
+    const kept = keptLevels(count, coder.levels, quantizerDropout, dropout);
+    const input = { spec: { shape: [count], dtype: 'float32' as const }, data: kept };
+    return { ...batch, tensors: { ...batch.tensors, [keptLevelsInput]: input } };
+  };
   const task = stage.progress.begin('rq_vae', steps, 'steps');
   const every = upkeepEvery(config.codebook);
   const encoder = new ItemEncoder(data, coder, device);
@@ -50,7 +60,7 @@ export async function trainRqVae(
   const restarted: number[] = [];
   for (let number = 1; number <= steps; number++) {
     const batch = Array.from(stream.permutation(items.length).subarray(0, count), (i) => items[i]!);
-    const { loss } = await step.take(assembler.assembleItems(batch), number);
+    const { loss } = await step.take(batchOf(batch), number);
     losses.push(loss);
     const due = every > 0 && number % every === 0;
     restarted.push(due ? (await keepCodes(upkeep, model, number, batch)).restarts : 0);

@@ -41,8 +41,26 @@ const stepsAreThere: Check = ({ codebook }) => {
   }));
 };
 
-const onlyInSteps = ({ assignment }: Codebook): Path[] => [
+const onlyInSteps = ({ assignment, quantizer_dropout: dropout }: Codebook): Path[] => [
   ...(assignment.kind === 'sinkhorn' ? [at('assignment', 'kind')] : []),
+  ...(dropout > 0 ? [at('quantizer_dropout')] : []),
 ];
 
-export const codebookChecks: readonly Check[] = [balanceHasItems, averagesFollowTheNearest, stepsAreThere];
+/** Dropped levels leave some. */
+const levelsCanBeDropped: Check = ({ codebook: { quantizer_dropout: dropout, levels } }) => {
+  if (dropout === 0 || levels > 1) return [];
+  return [
+    {
+      paths: [at('quantizer_dropout'), at('levels')],
+      what: `\`codebook.quantizer_dropout\` is ${dropout}, but there is one level only: nothing can be dropped.`,
+      mend: 'Raise `codebook.levels`, or leave `codebook.quantizer_dropout` at 0.',
+    },
+  ];
+};
+
+export const codebookChecks: readonly Check[] = [
+  balanceHasItems,
+  averagesFollowTheNearest,
+  stepsAreThere,
+  levelsCanBeDropped,
+];
