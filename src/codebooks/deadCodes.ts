@@ -1,6 +1,5 @@
 import type { RandomStream } from '../engine/random.js';
-import type { Distance } from './direction.js';
-import { assign, overResiduals } from './kmeans.js';
+import { assign, overResiduals, type ResidualCodes } from './kmeans.js';
 
 /**
  * Restart of dead codes: a code that hardly any vector chooses is put on one of the vectors.
@@ -17,10 +16,10 @@ export function restartDeadCodes(
   codebooks: readonly Float32Array[],
   below: number,
   stream: RandomStream,
-  distance: Distance = 'euclidean',
+  { distance, parts }: Pick<ResidualCodes, 'distance' | 'parts'> = {},
 ): number[][] {
   const restarted: number[][] = [];
-  overResiduals(vectors, width, codebooks.length, (residuals, level) => {
+  const restart = (residuals: Float32Array, level: number) => {
     const codebook = codebooks[level]!;
     const { nearest, distances } = assign(residuals, codebook, width, distance);
     const dead = deadCodes(nearest, codebook.length / width, below);
@@ -33,7 +32,8 @@ export function restartDeadCodes(
     });
     restarted.push(replaced);
     return { centres: codebook, nearest: assign(residuals, codebook, width, distance).nearest };
-  });
+  };
+  overResiduals(vectors, width, codebooks.length, restart, parts);
   return restarted;
 }
 

@@ -5,6 +5,7 @@
  */
 import { internal } from '../errors.js';
 import type { RandomStream } from '../engine/random.js';
+import { within } from './product.js';
 import { unitRows, type Distance } from './direction.js';
 
 export interface Clusters {
@@ -167,18 +168,24 @@ export interface ResidualCodes {
   /** Per level. */
   readonly codes: number;
   readonly distance?: Distance;
+  /** The coordinates that each level has for itself (product.ts); all of them, for every level, without. */
+  readonly parts?: readonly Float32Array[] | undefined;
 }
 
 /** Residual k-means: level l clusters what levels before it have left (tarq.md 2.6). Returns one [code, width] per level. */
 export function residualKmeans(
   vectors: Float32Array,
   width: number,
-  { levels, codes, iterations, distance }: ResidualCodes & { readonly iterations: number },
+  { levels, codes, iterations, distance, parts }: ResidualCodes & { readonly iterations: number },
   stream: RandomStream,
   weights?: Float64Array,
 ): Float32Array[] {
-  return overResiduals(vectors, width, levels, (residuals) =>
-    kmeans(residuals, width, codes, iterations, stream, weights, distance),
+  return overResiduals(
+    vectors,
+    width,
+    levels,
+    (residuals) => kmeans(residuals, width, codes, iterations, stream, weights, distance),
+    parts,
   );
 }
 
@@ -201,10 +208,11 @@ export function overResiduals(
   width: number,
   levels: number,
   cluster: (residuals: Float32Array, level: number) => Clusters,
+  parts?: ResidualCodes['parts'],
 ): Float32Array[] {
   const residuals = vectors.slice();
   return Array.from({ length: levels }, (_, level) => {
-    const { centres, nearest } = cluster(residuals, level);
+    const { centres, nearest } = cluster(within(parts?.[level], residuals), level);
     nearest.forEach((code, i) => {
       for (let j = 0; j < width; j++) residuals[i * width + j]! -= centres[code * width + j]!;
     });

@@ -1,5 +1,5 @@
 import type { RandomStream } from '../engine/random.js';
-import { assign, overResiduals, type ResidualCodes } from './kmeans.js';
+import { assign, overResiduals, type Clusters, type ResidualCodes } from './kmeans.js';
 
 /**
  * First codes without structure: normal draws with the mean and the spread, per coordinate, of what the levels before have left. They
@@ -9,18 +9,19 @@ import { assign, overResiduals, type ResidualCodes } from './kmeans.js';
 export function randomCodes(
   vectors: Float32Array,
   width: number,
-  { levels, codes, distance }: ResidualCodes,
+  { levels, codes, distance, parts }: ResidualCodes,
   stream: RandomStream,
   weights?: Float64Array,
 ): Float32Array[] {
-  return overResiduals(vectors, width, levels, (residuals) => {
+  const draw = (residuals: Float32Array): Clusters => {
     const { mean, deviation } = moments(residuals, width, weights);
     const centres = Float32Array.from(
       { length: codes * width },
       (_, i) => mean[i % width]! + deviation[i % width]! * stream.normal(),
     );
     return { centres, nearest: assign(residuals, centres, width, distance).nearest };
-  });
+  };
+  return overResiduals(vectors, width, levels, draw, parts);
 }
 
 /** Mean and standard deviation of each coordinate. */

@@ -18,6 +18,8 @@ export interface Quantised {
   readonly partialSums: readonly tf.Tensor2D[];
   /** What is left after level l; entry 0 is z. */
   readonly residuals: readonly tf.Tensor2D[];
+  /** Where each level has a part of the coordinates for itself: 1 there and 0 elsewhere, [1, width] per level. */
+  readonly parts?: readonly tf.Tensor2D[] | undefined;
 }
 
 export function quantise(

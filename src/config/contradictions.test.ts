@@ -349,12 +349,32 @@ test('what acts in RQ-VAE steps needs some', () => {
 });
 
 test('quantizer dropout needs levels to drop', () => {
-  expect(
-    complaint(smallPipeline, 'codebook.quantizer_dropout=0.5', 'codebook.levels=1'),
-  ).toMatchInlineSnapshot(`
+  expect(complaint(smallPipeline, 'codebook.quantizer_dropout=0.5', 'codebook.levels=1'))
+    .toMatchInlineSnapshot(`
     "error  config.contradiction  --set codebook.quantizer_dropout=0.5  codebook.quantizer_dropout
            \`codebook.quantizer_dropout\` is 0.5, but there is one level only: nothing can be dropped.
            Set at: codebook.quantizer_dropout (--set codebook.quantizer_dropout=0.5), codebook.levels (--set codebook.levels=1).
            Raise \`codebook.levels\`, or leave \`codebook.quantizer_dropout\` at 0."
   `);
+});
+
+test('the parts of a product have coordinates, and no prefixes', () => {
+  expect(
+    complaint(smallPipeline, 'codebook.structure=product', 'codebook.levels=4', 'codebook.latent_width=3'),
+  ).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.levels=4  codebook.levels
+           \`codebook.structure: product\` gives each of 4 levels its own part of the latent, which has 3 coordinates only.
+           Set at: codebook.levels (--set codebook.levels=4), codebook.latent_width (--set codebook.latent_width=3), codebook.structure (--set codebook.structure=product).
+           Lower \`codebook.levels\` to 3 or less, or raise \`codebook.latent_width\`."
+  `);
+  expect(complaint(smallPipeline, 'codebook.structure=product', 'codebook.quantizer_dropout=0.5'))
+    .toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.quantizer_dropout=0.5  codebook.quantizer_dropout
+           \`codebook.quantizer_dropout\` is 0.5: it makes the first levels stand for the whole item, but the levels of a product are parts of it.
+           Set at: codebook.quantizer_dropout (--set codebook.quantizer_dropout=0.5), codebook.structure (--set codebook.structure=product).
+           Use \`structure: residual\`, or leave \`codebook.quantizer_dropout\` at 0."
+  `);
+  expect(
+    complaint(smallPipeline, 'codebook.structure=product', 'codebook.levels=4', 'codebook.latent_width=4'),
+  ).toBe('no problem');
 });

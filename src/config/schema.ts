@@ -457,7 +457,11 @@ const codebook = z.strictObject({
     z.number().min(0).default(0.3),
     "epochs of two-tower and autoencoder training before codes start, part of the student's budget; a whole epoch wastes KuaiRand's only good one",
   ),
-  levels: key(z.int().min(1).max(8).default(3), 'residual levels'),
+  structure: key(
+    z.enum(['residual', 'product']).default('residual'),
+    'each level codes what the levels before leave of the latent, or has a part of its coordinates for itself',
+  ),
+  levels: key(z.int().min(1).max(8).default(3), 'residual levels, or parts'),
   codes: key(z.int().min(2).max(4096).default(64), 'codes per level'),
   distance: key(
     z.enum(['euclidean', 'cosine']).default('euclidean'),

@@ -38,7 +38,9 @@ export function autoencoderLoss(
   const decoded = decode(gradient === 'rotation' ? rotated(sum, latent) : straightThrough(sum, latent));
   let loss = meanSquaredLength(tf.sub(stopGradient(target), decoded));
   quantised.chosen.forEach((code, level) => {
-    const residual = level === 0 ? latent : tf.sub(latent, stopGradient(quantised.partialSums[level - 1]!));
+    const left = level === 0 ? latent : tf.sub(latent, stopGradient(quantised.partialSums[level - 1]!));
+    // What other levels have for themselves is none of this one's business: it would be pulled to 0.
+    const residual = quantised.parts ? tf.mul(left, quantised.parts[level]!) : left;
     const among = uses ? tf.mul(mask, uses[level]!) : mask;
     loss = tf.add(loss, meanSquaredLength(tf.sub(stopGradient(residual), code), among));
     const pull = meanSquaredLength(tf.sub(residual, stopGradient(code)), among);

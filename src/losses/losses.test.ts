@@ -319,8 +319,25 @@ describe('RQ-VAE loss', () => {
       [1, 1, 0, 0],
       [0, 0, 1, 1],
     ];
-    const apart = (lossOf(undefined, first, head!) + lossOf(undefined, codebooks, tail!)) / 2;
+    const apart = (lossOf(undefined, first, head) + lossOf(undefined, codebooks, tail)) / 2;
     expect(lossOf([1, 1, 2, 2], codebooks, all)).toBeCloseTo(apart, 5);
+  });
+
+  it('leaves to each part of a product its own coordinates', () => {
+    const latent = tf.tensor2d(stream.normals(8), [4, 2]);
+    const parts = [tf.tensor2d([[1, 0]]), tf.tensor2d([[0, 1]])];
+    const books = codebooks.map((book, level) => tf.mul<tf.Tensor2D>(book, parts[level]!));
+    const quantised = { ...quantise(latent, books), parts };
+    const reconstruct = (commitment: number) => {
+      const options = { commitment, gradient: 'straight_through' as const };
+      return autoencoderLoss(target, latent, quantised, decode, options, mask);
+    };
+    const committed = tf.sub(
+      valueAndGradients(() => reconstruct(1), [latent]).gradients[0]!,
+      valueAndGradients(() => reconstruct(0), [latent]).gradients[0]!,
+    );
+    const expected = tf.mul(tf.mul(quantised.residuals[2]!, 2 / 3), tf.expandDims(mask, 1)).dataSync();
+    committed.dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
   });
 
   it('turns the decoder gradient with the rotation trick, the value the same', () => {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { angularDistances, nearestDirection } from '../codebooks/direction.js';
+import { partsOf, within } from '../codebooks/product.js';
 import { nearest, quantise, squaredDistances, type Quantised } from '../codebooks/residual.js';
 import { balanced } from '../codebooks/sinkhorn.js';
 import type { CodebookConfig } from '../config/config.js';
@@ -34,6 +35,9 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
   const encoder = [sharedWidth, ...config.encoderHidden, config.latentWidth];
   const decoder = [config.latentWidth, ...config.decoderHidden, sharedWidth];
   const levels = Array.from({ length: config.levels }, (_, level) => level);
+  const { latentWidth } = config;
+  const parts = codeParts(config);
+  const partsIn = () => parts?.map((part) => tf.tensor2d(part, [1, latentWidth]));
   const averaged = config.updates.kind === 'ema';
   const cosine = config.distance === 'cosine';
   const chooseNearest = cosine ? nearestDirection : nearest;
@@ -41,19 +45,22 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
     config.assignment.kind === 'sinkhorn'
       ? balanced(cosine ? angularDistances : squaredDistances, config.assignment)
       : chooseNearest;
-  const codebooksIn = (parameters: Parameters) =>
-    levels.map((level) => {
-      const codebook = parameters[codebookName(level)] as tf.Tensor2D;
+  const codebooksIn = (parameters: Parameters) => {
+    const masks = partsIn();
+    return levels.map((level) => {
+      const own = parameters[codebookName(level)] as tf.Tensor2D;
+      const codebook = masks ? tf.mul<tf.Tensor2D>(own, masks[level]!) : own;
       return averaged ? stopGradient(codebook) : codebook;
     });
+  };
   return {
     initial(stream) {
       const decoderInitial = Object.entries(mlpInitial('decoder', decoder, stream));
       const codebooks = levels.map((level) => [
         codebookName(level),
         {
-          shape: [config.codes, config.latentWidth],
-          values: stream.normals(config.codes * config.latentWidth),
+          shape: [config.codes, latentWidth],
+          values: within(parts?.[level], stream.normals(config.codes * latentWidth)),
         },
       ]);
       return {
@@ -67,10 +74,15 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
     encode: (input, parameters) => mlp(parameters, 'encoder', encoder.length - 1, input) as tf.Tensor2D,
     decode: (latent, parameters) => mlp(parameters, 'decoder', decoder.length - 1, latent) as tf.Tensor2D,
     codebooks: codebooksIn,
-    quantise: (latent, parameters, assignment) =>
-      quantise(latent, codebooksIn(parameters), assignment ? chooseInTraining : chooseNearest),
+    quantise: (latent, parameters, assignment) => ({
+      ...quantise(latent, codebooksIn(parameters), assignment ? chooseInTraining : chooseNearest),
+      parts: partsIn(),
+    }),
   };
 }
+
+const codeParts = ({ structure, levels, latentWidth }: CodebookConfig) =>
+  structure === 'product' ? partsOf(levels, latentWidth) : undefined;
 
 /** Moving averages begin as if every code had been chosen alike before: the start counts as much as any steps since. */
 function evenUsage({ levels, codes, itemsPerStep }: CodebookConfig): Initial {
@@ -94,5 +106,6 @@ export function autoencoderCodes(config: CodebookConfig, sharedWidth: number): I
     codebooks: (own) => autoencoder.codebooks(own),
     quantise: (latent, own) => autoencoder.quantise(latent, own),
     distance: config.distance,
+    parts: codeParts(config),
   };
 }

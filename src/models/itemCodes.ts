@@ -19,6 +19,8 @@ export interface ItemCodes {
   quantise(latent: tf.Tensor2D, own: Parameters): Quantised;
   /** What `quantise` chooses codes by. */
   readonly distance: Distance;
+  /** The coordinates that each level has for itself; all of them, for every level, without. */
+  readonly parts?: readonly Float32Array[] | undefined;
 }
 
 /** Name of a level's codebook within its part. */

@@ -5,6 +5,7 @@
  */
 import type { CodebookConfig } from '../config/config.js';
 import { restartDeadCodes } from '../codebooks/deadCodes.js';
+import { within } from '../codebooks/product.js';
 import { moveCodes } from '../codebooks/movingAverage.js';
 import type { TrainedModel } from '../engine/gradients.js';
 import type { RandomStream } from '../engine/random.js';
@@ -56,7 +57,8 @@ async function averageCodes(
   codebooksOf(model.state, coder).forEach((codebook, level) => {
     const chosen = Int32Array.from(items, (_, item) => codes[item * levels + level]!);
     const before = codebook.slice();
-    moveCodes(codebook, usageOf(model, coder, level), residuals, chosen, decay);
+    const own = within(coder.parts?.[level], residuals);
+    moveCodes(codebook, usageOf(model, coder, level), own, chosen, decay);
     // Codes of the next level average what the codes left when they were chosen.
     residuals.forEach((_, i) => {
       residuals[i]! -= before[chosen[Math.floor(i / width)]! * width + (i % width)]!;
@@ -76,7 +78,7 @@ async function restartCodes(
   const { latents } = await encoder.encode(sample, upToDate(model, step));
   const books = codebooksOf(state, coder);
   const { restartBelow } = codebook.deadCodes;
-  const restarted = restartDeadCodes(latents, coder.width, books, restartBelow, stream, coder.distance);
+  const restarted = restartDeadCodes(latents, coder.width, books, restartBelow, stream, coder);
   restarted.forEach((codes, level) => {
     const name = `${coder.part}/${codebookName(level)}`;
     const averaged = codebook.updates.kind === 'ema' ? usageOf(model, coder, level) : null;

@@ -9,6 +9,7 @@ import { RandomStream } from '../engine/random.js';
 import { parametersOf } from '../models/preRanker.js';
 import { itemAutoencoder } from '../models/itemAutoencoder.js';
 import { embedItems } from '../layers/inputs.js';
+import { within } from '../codebooks/product.js';
 import { BatchAssembler } from '../data/batches.js';
 import { roles } from './objectives.js';
 import { preRanker, studentCodes } from '../models/registry.js';
@@ -57,6 +58,7 @@ describe('RQ-VAE steps', () => {
     ['the rotation trick', { gradient: 'rotation' }],
     ['codes chosen by direction', { distance: 'cosine' }],
     ['a balanced assignment', { assignment: { kind: 'sinkhorn' } }],
+    ['product codes', { structure: 'product', commitment: 1 }],
     ['moving averages', { updates: { kind: 'ema', decay: 0.9 } }],
   ])('lower the loss by %s', async (_, codebook) => {
     const { log } = await trained(codebook);
@@ -95,6 +97,29 @@ describe('RQ-VAE steps', () => {
     expect(log.restarts!.filter((count, i) => i % 20 !== 19 && count > 0)).toEqual([]);
     expect(Math.min(...later)).toBeLessThan(first!);
     expect((await trained({})).log).not.toHaveProperty('restarts');
+  });
+
+  it.each([{}, { updates: { kind: 'ema', decay: 0.9 } }, { start: 'random' }])(
+    'keep product codes within their parts: %o',
+    async (codebook) => {
+      const deadCodes = { restart_below: 0.3, restart_every: 10 };
+      const { codes, coder } = await trained({ structure: 'product', dead_codes: deadCodes, ...codebook });
+      codes.forEach((book, level) => {
+        expect(within(coder.parts![level], book)).toEqual(book);
+        expect(book.some((value) => value !== 0)).toBe(true);
+      });
+    },
+  );
+
+  it('with 4,096 codes and few items train, restart and code them', async () => {
+    const deadCodes = { restart_below: 0.5, restart_every: 5 };
+    const many = { codes: 4096, steps: 10, start: 'random', dead_codes: deadCodes };
+    const { state, coder, log } = await trained(many);
+    expect(log.autoencoder!.every(Number.isFinite)).toBe(true);
+    expect(log.restarts![4]).toBeGreaterThan(0);
+    const { codes, squaredErrors, variance } = await encodeItems(data, state, coder, cpu);
+    expect(Math.max(...codes)).toBeGreaterThan(255);
+    expect(squaredErrors.at(-1)!).toBeLessThan(0.3 * variance);
   });
 
   it('with dropped levels leave a first level that stands for the item better by itself', async () => {

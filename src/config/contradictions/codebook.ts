@@ -58,9 +58,35 @@ const levelsCanBeDropped: Check = ({ codebook: { quantizer_dropout: dropout, lev
   ];
 };
 
+/** Each part of a product has coordinates. */
+const partsHaveCoordinates: Check = ({ codebook: { structure, levels, latent_width: width } }) => {
+  if (structure === 'residual' || levels <= width) return [];
+  return [
+    {
+      paths: [at('levels'), at('latent_width'), at('structure')],
+      what: `\`codebook.structure: product\` gives each of ${levels} levels its own part of the latent, which has ${width} coordinates only.`,
+      mend: `Lower \`codebook.levels\` to ${width} or less, or raise \`codebook.latent_width\`.`,
+    },
+  ];
+};
+
+/** The first parts of a product say nothing about the others. */
+const prefixesMeanSomething: Check = ({ codebook: { structure, quantizer_dropout: dropout } }) => {
+  if (structure === 'residual' || dropout === 0) return [];
+  return [
+    {
+      paths: [at('quantizer_dropout'), at('structure')],
+      what: `\`codebook.quantizer_dropout\` is ${dropout}: it makes the first levels stand for the whole item, but the levels of a product are parts of it.`,
+      mend: 'Use `structure: residual`, or leave `codebook.quantizer_dropout` at 0.',
+    },
+  ];
+};
+
 export const codebookChecks: readonly Check[] = [
   balanceHasItems,
   averagesFollowTheNearest,
   stepsAreThere,
   levelsCanBeDropped,
+  partsHaveCoordinates,
+  prefixesMeanSomething,
 ];
