@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../engine/random.js';
-import { codebookFaults, codebookHealth } from './health.js';
+import { codebookFaults, codebookHealth, codeUsage } from './health.js';
 import { assign, kmeans, residualKmeans } from './kmeans.js';
 import { randomCodes } from './randomCodes.js';
 import { nearest, quantise } from './residual.js';
@@ -230,6 +230,14 @@ describe('codebook health', () => {
     expect(first!.perplexityCeiling).toBe(3);
     expect(second).toMatchObject({ level: 2, usage: 1, relativeError: 0.1, collisions: 0.25 });
     expect(health).toMatchObject({ items: 4, collisions: 0.25, largestGroup: 2 });
+  });
+
+  it('tells the use of codes from the codes alone, as within the health', () => {
+    const codes = Int32Array.of(0, 0, 0, 1, 0, 0, 1, 2);
+    const { levels } = codebookHealth(codes, 2, 3, [0.5, 0.2], 2);
+    const usage = codeUsage(codes, 2, 3);
+    usage.forEach((level, i) => expect(levels[i]).toMatchObject(level));
+    expect(usage.map(({ perplexity }) => perplexity.toFixed(3))).toEqual(['1.755', '2.828']);
   });
 
   it('measures unevenness from 0 to near 1', () => {

@@ -724,7 +724,10 @@ export const configSchema = z.strictObject({
   }),
   training: key(training.prefault({}), 'shared by all training stages'),
   towers: key(towers.prefault({}), 'the two towers of every pre-ranker'),
-  codebook: key(codebook.prefault({}), 'item codes'),
+  codebook: key(
+    codebook.prefault({}),
+    'item codes of the student `tarq`; `prefix` and `tangent` take only the start from here and the gate',
+  ),
   teacher: key(teacher.prefault({}), 'target-attention ranker'),
   distill: key(distill.prefault({}), 'student and rivals'),
   eval: key(evaluation.prefault({}), 'metrics and verdict'),
