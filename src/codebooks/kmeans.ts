@@ -99,7 +99,7 @@ export function assign(
   for (let i = 0; i < count; i++) {
     let best = Infinity;
     for (let code = 0; code < codes; code++) {
-      const distance = squaredDistance(vectors, i, centres, code, width);
+      const distance = squaredDistance(vectors, i, centres, code, width, best);
       if (distance < best) {
         best = distance;
         nearest[i] = code;
@@ -147,17 +147,24 @@ function byDistance(
   return Array.from(nearest.keys()).sort((a, b) => distances[a]! - distances[b]! || a - b);
 }
 
+/** |v - x|^2; once it is above `limit`, any part of it that is: most of many centres are told apart by their first coordinates. */
 function squaredDistance(
   vectors: Float32Array,
   vector: number,
   centres: Float32Array,
   centre: number,
   width: number,
+  limit = Infinity,
 ): number {
   let sum = 0;
-  for (let j = 0, a = vector * width, b = centre * width; j < width; j++, a++, b++) {
-    const difference = vectors[a]! - centres[b]!;
-    sum += difference * difference;
+  let a = vector * width;
+  let b = centre * width;
+  const end = a + width;
+  while (a < end && sum <= limit) {
+    for (const stop = Math.min(a + 8, end); a < stop; a++, b++) {
+      const difference = vectors[a]! - centres[b]!;
+      sum += difference * difference;
+    }
   }
   return sum;
 }
