@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../engine/random.js';
-import { codebookFaults, codebookHealth } from './health.js';
+import { codebookFaults, codebookHealth, codeUsage } from './health.js';
 import { assign, kmeans, residualKmeans } from './kmeans.js';
+import { randomCodes } from './randomCodes.js';
 import { nearest, quantise } from './residual.js';
 
 beforeAll(async () => {
@@ -172,6 +173,52 @@ describe('k-means', () => {
   });
 });
 
+describe('random codes', () => {
+  const points = Float32Array.from(RandomStream.of(9, 'points').normals(3000 * 2), (value, i) =>
+    i % 2 === 0 ? 5 + value : 0.1 * value,
+  );
+  const sizes = { levels: 2, codes: 200 };
+  const books = randomCodes(points, 2, sizes, RandomStream.of(10, 'random'));
+  const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const spread = (values: Float32Array) => {
+    const centre = mean(values);
+    return Math.sqrt(mean(values.map((value) => (value - centre) ** 2)));
+  };
+  const coordinate = (book: Float32Array, at: number) => book.filter((_, i) => i % 2 === at);
+
+  it('have the mean and spread, per coordinate, of what the levels before leave', () => {
+    const [first, second] = books;
+    expect(mean(coordinate(first!, 0))).toBeCloseTo(5, 0);
+    expect(spread(coordinate(first!, 0))).toBeCloseTo(1, 0);
+    expect(spread(coordinate(first!, 1)) / 0.1).toBeCloseTo(1, 0);
+    const { nearest: codes } = assign(points, first!, 2);
+    const left = points.map((value, i) => value - first![codes[i >> 1]! * 2 + (i & 1)]!);
+    for (const at of [0, 1]) {
+      const ratio = spread(coordinate(second!, at)) / spread(coordinate(left, at));
+      expect(Math.abs(Math.log(ratio)), `coordinate ${at}`).toBeLessThan(0.25);
+    }
+  });
+
+  it('repeat for the same stream and are no vectors of the data', () => {
+    expect(randomCodes(points, 2, sizes, RandomStream.of(10, 'random'))).toEqual(books);
+    const { distances } = assign(books[0]!, points, 2);
+    expect(distances.every((distance) => distance > 0)).toBe(true);
+  });
+
+  it('count vectors by their weights', () => {
+    const two = Float32Array.of(0, 10);
+    const [book] = randomCodes(
+      two,
+      1,
+      { levels: 1, codes: 400 },
+      RandomStream.of(11, 'r'),
+      Float64Array.of(3, 1),
+    );
+    expect(Math.abs(mean(book!) - 2.5)).toBeLessThan(0.7);
+    expect(Math.abs(spread(book!) - Math.sqrt(18.75))).toBeLessThan(0.6);
+  });
+});
+
 describe('codebook health', () => {
   it('counts usage, perplexity, collisions and groups', () => {
     // Four items, two levels of three codes: tuples (0,0) (0,1) (0,0) (1,2)
@@ -183,6 +230,14 @@ describe('codebook health', () => {
     expect(first!.perplexityCeiling).toBe(3);
     expect(second).toMatchObject({ level: 2, usage: 1, relativeError: 0.1, collisions: 0.25 });
     expect(health).toMatchObject({ items: 4, collisions: 0.25, largestGroup: 2 });
+  });
+
+  it('tells the use of codes from the codes alone, as within the health', () => {
+    const codes = Int32Array.of(0, 0, 0, 1, 0, 0, 1, 2);
+    const { levels } = codebookHealth(codes, 2, 3, [0.5, 0.2], 2);
+    const usage = codeUsage(codes, 2, 3);
+    usage.forEach((level, i) => expect(levels[i]).toMatchObject(level));
+    expect(usage.map(({ perplexity }) => perplexity.toFixed(3))).toEqual(['1.755', '2.828']);
   });
 
   it('measures unevenness from 0 to near 1', () => {

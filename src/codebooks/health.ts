@@ -8,13 +8,16 @@
  *   relative error_l = mean |r^l|^2 / mean |r^0 - mean|^2
  *   collisions = (items - distinct tuples) / items
  */
-interface LevelHealth {
+interface LevelUsage {
   readonly level: number; // from 1
   readonly usage: number;
   readonly usageCeiling: number;
   readonly perplexity: number;
   readonly perplexityCeiling: number;
   readonly gini: number;
+}
+
+interface LevelHealth extends LevelUsage {
   /** Share of items beyond the first of each tuple of codes up to this level. */
   readonly collisions: number;
   readonly relativeError: number;
@@ -44,19 +47,24 @@ export function codebookHealth(
   return {
     items,
     codes: codesPerLevel,
-    levels: groups.map((group, level) => {
-      const counts = new Int32Array(codesPerLevel);
-      for (let i = 0; i < items; i++) counts[codes[i * levels + level]!]!++;
-      return {
-        level: level + 1,
-        ...useOf(counts, items),
-        collisions: (items - group.size) / items,
-        relativeError: squaredErrors[level]! / variance,
-      };
-    }),
+    levels: codeUsage(codes, levels, codesPerLevel).map((usage, level) => ({
+      ...usage,
+      collisions: (items - groups[level]!.size) / items,
+      relativeError: squaredErrors[level]! / variance,
+    })),
     collisions: (items - groups.at(-1)!.size) / items,
     largestGroup: Array.from(groups.at(-1)!.values()).reduce((most, count) => Math.max(most, count), 0),
   };
+}
+
+/** How evenly each level's codes are used, from the codes alone: [item, level]. */
+export function codeUsage(codes: Int32Array, levels: number, codesPerLevel: number): LevelUsage[] {
+  const items = codes.length / levels;
+  return Array.from({ length: levels }, (_, level) => {
+    const counts = new Int32Array(codesPerLevel);
+    for (let i = 0; i < items; i++) counts[codes[i * levels + level]!]!++;
+    return { level: level + 1, ...useOf(counts, items) };
+  });
 }
 
 /** How many items have each tuple of codes, looking at the first `depth` levels. */
@@ -69,10 +77,7 @@ function tupleCounts(codes: Int32Array, levels: number, depth: number): Map<stri
   return counts;
 }
 
-function useOf(
-  counts: Int32Array,
-  items: number,
-): Omit<LevelHealth, 'level' | 'collisions' | 'relativeError'> {
+function useOf(counts: Int32Array, items: number): Omit<LevelUsage, 'level'> {
   const codes = counts.length;
   const used = counts.filter((count) => count > 0).length;
   const entropy = counts.reduce(

@@ -5,6 +5,8 @@
  */
 import { internal } from '../errors.js';
 import type { RandomStream } from '../engine/random.js';
+import { within } from './product.js';
+import { unitRows, type Distance } from './direction.js';
 
 export interface Clusters {
   /** [code, width] */
@@ -21,9 +23,10 @@ export function kmeans(
   iterations: number,
   stream: RandomStream,
   weights?: Float64Array,
+  distance: Distance = 'euclidean',
 ): Clusters {
   if (vectors.length === 0) internal('k-means of no vectors');
-  return lloyd(vectors, width, seed(vectors, width, codes, stream, weights), iterations, weights);
+  return lloyd(vectors, width, seed(vectors, width, codes, stream, weights), iterations, weights, distance);
 }
 
 /** Lloyd's iterations from these centres, which are changed in place; ends early when no vector changes its centre. */
@@ -33,11 +36,12 @@ function lloyd(
   centres: Float32Array,
   iterations: number,
   weights?: Float64Array,
+  distance: Distance = 'euclidean',
 ): Clusters {
-  let nearest = assign(vectors, centres, width).nearest;
+  let nearest = assign(vectors, centres, width, distance).nearest;
   for (let iteration = 0; iteration < iterations; iteration++) {
     moveToMeans(vectors, width, centres, nearest, weights);
-    const next = assign(vectors, centres, width);
+    const next = assign(vectors, centres, width, distance);
     const moved = next.nearest.some((code, i) => code !== nearest[i]);
     nearest = next.nearest;
     if (!moved) break;
@@ -77,12 +81,17 @@ function seed(
   return centres;
 }
 
-/** Nearest centre of every vector and its squared distance; ties to the lowest index. */
+/**
+ * Nearest centre of every vector and its squared distance; ties to the lowest index. By cosine both sides count at unit length, where
+ * the squared distance is 2 - 2 cos.
+ */
 export function assign(
   vectors: Float32Array,
   centres: Float32Array,
   width: number,
+  distance: Distance = 'euclidean',
 ): { nearest: Int32Array; distances: Float64Array } {
+  if (distance === 'cosine') return assign(unitRows(vectors, width), unitRows(centres, width), width);
   const count = vectors.length / width;
   const codes = centres.length / width;
   const nearest = new Int32Array(count);
@@ -90,7 +99,7 @@ export function assign(
   for (let i = 0; i < count; i++) {
     let best = Infinity;
     for (let code = 0; code < codes; code++) {
-      const distance = squaredDistance(vectors, i, centres, code, width);
+      const distance = squaredDistance(vectors, i, centres, code, width, best);
       if (distance < best) {
         best = distance;
         nearest[i] = code;
@@ -138,31 +147,52 @@ function byDistance(
   return Array.from(nearest.keys()).sort((a, b) => distances[a]! - distances[b]! || a - b);
 }
 
+/** |v - x|^2; once it is above `limit`, any part of it that is: most of many centres are told apart by their first coordinates. */
 function squaredDistance(
   vectors: Float32Array,
   vector: number,
   centres: Float32Array,
   centre: number,
   width: number,
+  limit = Infinity,
 ): number {
   let sum = 0;
-  for (let j = 0, a = vector * width, b = centre * width; j < width; j++, a++, b++) {
-    const difference = vectors[a]! - centres[b]!;
-    sum += difference * difference;
+  let a = vector * width;
+  let b = centre * width;
+  const end = a + width;
+  while (a < end && sum <= limit) {
+    for (const stop = Math.min(a + 8, end); a < stop; a++, b++) {
+      const difference = vectors[a]! - centres[b]!;
+      sum += difference * difference;
+    }
   }
   return sum;
+}
+
+/** Codes of several levels, and how vectors choose among them. */
+export interface ResidualCodes {
+  readonly levels: number;
+  /** Per level. */
+  readonly codes: number;
+  readonly distance?: Distance;
+  /** The coordinates that each level has for itself (product.ts); all of them, for every level, without. */
+  readonly parts?: readonly Float32Array[] | undefined;
 }
 
 /** Residual k-means: level l clusters what levels before it have left (tarq.md 2.6). Returns one [code, width] per level. */
 export function residualKmeans(
   vectors: Float32Array,
   width: number,
-  { levels, codes, iterations }: { levels: number; codes: number; iterations: number },
+  { levels, codes, iterations, distance, parts }: ResidualCodes & { readonly iterations: number },
   stream: RandomStream,
   weights?: Float64Array,
 ): Float32Array[] {
-  return overResiduals(vectors, width, levels, (residuals) =>
-    kmeans(residuals, width, codes, iterations, stream, weights),
+  return overResiduals(
+    vectors,
+    width,
+    levels,
+    (residuals) => kmeans(residuals, width, codes, iterations, stream, weights, distance),
+    parts,
   );
 }
 
@@ -179,15 +209,17 @@ export function refitResidualKmeans(
   );
 }
 
-function overResiduals(
+/** Codes level by level, each made from what the levels before have left of the vectors. */
+export function overResiduals(
   vectors: Float32Array,
   width: number,
   levels: number,
   cluster: (residuals: Float32Array, level: number) => Clusters,
+  parts?: ResidualCodes['parts'],
 ): Float32Array[] {
   const residuals = vectors.slice();
   return Array.from({ length: levels }, (_, level) => {
-    const { centres, nearest } = cluster(residuals, level);
+    const { centres, nearest } = cluster(within(parts?.[level], residuals), level);
     nearest.forEach((code, i) => {
       for (let j = 0; j < width; j++) residuals[i * width + j]! -= centres[code * width + j]!;
     });

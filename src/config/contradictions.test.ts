@@ -227,8 +227,11 @@ test("a student that learns the teacher's vector is as wide", () => {
 });
 
 test('heads divide the width of teacher and student', () => {
-  expect(complaint(withLines('teacher: {width: 30, heads: 4}\ndistill: {student: {kind: tarq, width: 30, heads: 7}}')))
-    .toMatchInlineSnapshot(`
+  expect(
+    complaint(
+      withLines('teacher: {width: 30, heads: 4}\ndistill: {student: {kind: tarq, width: 30, heads: 7}}'),
+    ),
+  ).toMatchInlineSnapshot(`
       "error  config.contradiction  pipeline.yaml:6:22  teacher.heads
              \`teacher.width\` is 30, which 4 heads do not divide.
              Set at: teacher.heads (pipeline.yaml:6:22), teacher.width (pipeline.yaml:6:11).
@@ -313,4 +316,82 @@ test('a file is named once', () => {
   expect(complaint(taobao(', files: [a.csv, b.csv.gz, a.csv]', '{kind: days}'))).toContain(
     '`logs.files` names a.csv twice.',
   );
+});
+
+test('a balanced assignment has at least one item for each code', () => {
+  const sinkhorn = (items: number) =>
+    complaint(
+      smallPipeline,
+      'codebook.assignment.kind=sinkhorn',
+      'codebook.codes=512',
+      `codebook.items_per_step=${items}`,
+    );
+  expect(sinkhorn(511)).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.assignment.kind=sinkhorn  codebook.assignment.kind
+           \`codebook.assignment.kind: sinkhorn\` gives every code the same number of items, but a step has 511 items for 512 codes.
+           Set at: codebook.assignment.kind (--set codebook.assignment.kind=sinkhorn), codebook.codes (--set codebook.codes=512), codebook.items_per_step (--set codebook.items_per_step=511).
+           Raise \`codebook.items_per_step\` to 512 or, better, several times that, or lower \`codebook.codes\`."
+  `);
+  expect(sinkhorn(512)).toBe('no problem');
+});
+
+test('moving averages and a balanced assignment are not for each other', () => {
+  expect(complaint(smallPipeline, 'codebook.assignment.kind=sinkhorn', 'codebook.updates.kind=ema'))
+    .toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.updates.kind=ema  codebook.updates.kind
+           \`codebook.updates.kind: ema\` moves codes to the items that are nearest to them, \`codebook.assignment.kind: sinkhorn\` assigns other ones.
+           Set at: codebook.updates.kind (--set codebook.updates.kind=ema), codebook.assignment.kind (--set codebook.assignment.kind=sinkhorn).
+           Use \`updates: {kind: gradient}\` with sinkhorn, or \`assignment: {kind: nearest}\` with moving averages."
+  `);
+});
+
+test('what acts in RQ-VAE steps needs some', () => {
+  expect(
+    complaint(
+      smallPipeline,
+      'codebook.assignment.kind=sinkhorn',
+      'codebook.quantizer_dropout=0.5',
+      'codebook.steps=0',
+    ),
+  ).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.assignment.kind=sinkhorn  codebook.assignment.kind
+           \`codebook.assignment.kind\` acts in RQ-VAE steps only, and \`codebook.steps\` is 0.
+           Set at: codebook.assignment.kind (--set codebook.assignment.kind=sinkhorn), codebook.steps (--set codebook.steps=0).
+           Raise \`codebook.steps\` (400 is the default), or leave the setting out.
+    error  config.contradiction  --set codebook.quantizer_dropout=0.5  codebook.quantizer_dropout
+           \`codebook.quantizer_dropout\` acts in RQ-VAE steps only, and \`codebook.steps\` is 0.
+           Set at: codebook.quantizer_dropout (--set codebook.quantizer_dropout=0.5), codebook.steps (--set codebook.steps=0).
+           Raise \`codebook.steps\` (400 is the default), or leave the setting out."
+  `);
+});
+
+test('quantizer dropout needs levels to drop', () => {
+  expect(complaint(smallPipeline, 'codebook.quantizer_dropout=0.5', 'codebook.levels=1'))
+    .toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.quantizer_dropout=0.5  codebook.quantizer_dropout
+           \`codebook.quantizer_dropout\` is 0.5, but there is one level only: nothing can be dropped.
+           Set at: codebook.quantizer_dropout (--set codebook.quantizer_dropout=0.5), codebook.levels (--set codebook.levels=1).
+           Raise \`codebook.levels\`, or leave \`codebook.quantizer_dropout\` at 0."
+  `);
+});
+
+test('the parts of a product have coordinates, and no prefixes', () => {
+  expect(
+    complaint(smallPipeline, 'codebook.structure=product', 'codebook.levels=4', 'codebook.latent_width=3'),
+  ).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.levels=4  codebook.levels
+           \`codebook.structure: product\` gives each of 4 levels its own part of the latent, which has 3 coordinates only.
+           Set at: codebook.levels (--set codebook.levels=4), codebook.latent_width (--set codebook.latent_width=3), codebook.structure (--set codebook.structure=product).
+           Lower \`codebook.levels\` to 3 or less, or raise \`codebook.latent_width\`."
+  `);
+  expect(complaint(smallPipeline, 'codebook.structure=product', 'codebook.quantizer_dropout=0.5'))
+    .toMatchInlineSnapshot(`
+    "error  config.contradiction  --set codebook.quantizer_dropout=0.5  codebook.quantizer_dropout
+           \`codebook.quantizer_dropout\` is 0.5: it makes the first levels stand for the whole item, but the levels of a product are parts of it.
+           Set at: codebook.quantizer_dropout (--set codebook.quantizer_dropout=0.5), codebook.structure (--set codebook.structure=product).
+           Use \`structure: residual\`, or leave \`codebook.quantizer_dropout\` at 0."
+  `);
+  expect(
+    complaint(smallPipeline, 'codebook.structure=product', 'codebook.levels=4', 'codebook.latent_width=4'),
+  ).toBe('no problem');
 });

@@ -173,7 +173,7 @@ codebook: {codes: .nan, levels: 2.5}`;
            It means: codes per level (default 64).
     error  config.wrong_type  pipeline.yaml:14:25  codebook.levels
            \`codebook.levels\` must be a whole number from 1 to 8; it is 2.5.
-           It means: residual levels (default 3)."
+           It means: residual levels, or parts (default 3)."
   `);
 });
 
@@ -194,7 +194,7 @@ samples: {sequence: {events: []}}`;
            It means: width of the two vectors (default 64).
     error  config.out_of_range  pipeline.yaml:8:12  codebook.levels
            \`codebook.levels\` must be a whole number from 1 to 8; it is 9.
-           It means: residual levels (default 3).
+           It means: residual levels, or parts (default 3).
     error  config.out_of_range  pipeline.yaml:8:23  codebook.codes
            \`codebook.codes\` must be a whole number from 2 to 4096; it is 1.
            It means: codes per level (default 64).

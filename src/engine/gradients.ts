@@ -42,6 +42,8 @@ export interface TrainedModel {
   readonly state: ModelState;
   /** One array per optimiser slot, like `state.vector`. */
   readonly slots: Float32Array[];
+  /** First value of each slot. */
+  readonly slotStarts: readonly number[];
   /** One table per optimiser slot, like `state.table`. */
   readonly tableSlots: readonly EmbeddingTable[];
   /** What the table's rows miss while no batch touches them. */
@@ -59,6 +61,7 @@ export function trainedModel(
   );
   return {
     state,
+    slotStarts: optimizer.slots.map(({ initial }) => initial),
     slots: optimizer.slots.map(({ initial }) => new Float32Array(layout.size).fill(initial)),
     tableSlots,
     rows: new DriftingRows(table, tableSlots, optimizer, learningRate),

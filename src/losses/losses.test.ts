@@ -265,8 +265,11 @@ describe('RQ-VAE loss', () => {
   const codebooks = [tf.tensor2d(stream.normals(6), [3, 2]), tf.tensor2d(stream.normals(6, 0.3), [3, 2])];
   const mask = tf.tensor1d([1, 1, 1, 0]);
   const decode = (x: tf.Tensor2D) => tf.mul<tf.Tensor2D>(x, 1.5);
-  const loss = (latent: tf.Tensor2D, commitment: number) =>
-    autoencoderLoss(target, latent, quantise(latent, codebooks), decode, commitment, mask);
+  const loss = (
+    latent: tf.Tensor2D,
+    commitment: number,
+    gradient: 'straight_through' | 'rotation' = 'straight_through',
+  ) => autoencoderLoss(target, latent, quantise(latent, codebooks), decode, { commitment, gradient }, mask);
 
   it('is reconstruction plus codebook and commitment terms of every level, over real vectors', () => {
     const latent = tf.tensor2d(stream.normals(8), [4, 2]);
@@ -297,5 +300,64 @@ describe('RQ-VAE loss', () => {
     const error = tf.sub(decode(partialSums.at(-1)!), target);
     const expected = tf.mul(tf.mul(error, (2 * 1.5) / 3), tf.expandDims(mask, 1)).dataSync();
     gradients[0]!.dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
+  });
+
+  it('counts only the levels that a vector keeps, in the code sum and in the terms', () => {
+    const latent = tf.tensor2d(stream.normals(8), [4, 2]);
+    const lossOf = (kept: readonly number[] | undefined, books: tf.Tensor2D[], among: readonly number[]) => {
+      const options = { commitment: 0.25, gradient: 'straight_through' as const };
+      const cut = kept && { kept: tf.tensor1d([...kept]) };
+      const quantised = quantise(latent, books);
+      const mask = tf.tensor1d([...among]);
+      return numberOf(autoencoderLoss(target, latent, quantised, decode, { ...options, ...cut }, mask));
+    };
+    const first = codebooks.slice(0, 1);
+    const all = [1, 1, 1, 1];
+    expect(lossOf([2, 2, 2, 2], codebooks, all)).toBeCloseTo(lossOf(undefined, codebooks, all), 5);
+    expect(lossOf([1, 1, 1, 1], codebooks, all)).toBeCloseTo(lossOf(undefined, first, all), 5);
+    const [head, tail] = [
+      [1, 1, 0, 0],
+      [0, 0, 1, 1],
+    ];
+    const apart = (lossOf(undefined, first, head) + lossOf(undefined, codebooks, tail)) / 2;
+    expect(lossOf([1, 1, 2, 2], codebooks, all)).toBeCloseTo(apart, 5);
+  });
+
+  it('leaves to each part of a product its own coordinates', () => {
+    const latent = tf.tensor2d(stream.normals(8), [4, 2]);
+    const parts = [tf.tensor2d([[1, 0]]), tf.tensor2d([[0, 1]])];
+    const books = codebooks.map((book, level) => tf.mul<tf.Tensor2D>(book, parts[level]!));
+    const quantised = { ...quantise(latent, books), parts };
+    const reconstruct = (commitment: number) => {
+      const options = { commitment, gradient: 'straight_through' as const };
+      return autoencoderLoss(target, latent, quantised, decode, options, mask);
+    };
+    const committed = tf.sub(
+      valueAndGradients(() => reconstruct(1), [latent]).gradients[0]!,
+      valueAndGradients(() => reconstruct(0), [latent]).gradients[0]!,
+    );
+    const expected = tf.mul(tf.mul(quantised.residuals[2]!, 2 / 3), tf.expandDims(mask, 1)).dataSync();
+    committed.dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
+  });
+
+  it('turns the decoder gradient with the rotation trick, the value the same', () => {
+    const latent = tf.tensor2d(stream.normals(8), [4, 2]);
+    expect(numberOf(loss(latent, 0.25, 'rotation'))).toBeCloseTo(numberOf(loss(latent, 0.25)), 4);
+    const { gradients } = valueAndGradients(() => loss(latent, 0, 'rotation'), [latent]);
+    const { partialSums } = quantise(latent, codebooks);
+    const code = partialSums.at(-1)!;
+    const error = tf.mul(tf.sub(decode(code), target), (2 * 1.5) / 3).arraySync() as [number, number][];
+    // In the plane: λ R^T is the complex number that takes the code to the vector, |q|/|e| long.
+    const vectors = latent.arraySync() as [number, number][];
+    const codes = code.arraySync() as [number, number][];
+    const actual = gradients[0]!.arraySync() as [number, number][];
+    for (const i of [0, 1, 2]) {
+      const [[e0, e1], [q0, q1], [g0, g1]] = [vectors[i]!, codes[i]!, error[i]!];
+      const scale = 1 / (e0 * e0 + e1 * e1);
+      const [cos, sin] = [(e0 * q0 + e1 * q1) * scale, (e1 * q0 - e0 * q1) * scale];
+      expect(actual[i]![0]).toBeCloseTo(cos * g0 - sin * g1, 4);
+      expect(actual[i]![1]).toBeCloseTo(sin * g0 + cos * g1, 4);
+    }
+    expect(actual[3]).toEqual([0, 0]);
   });
 });

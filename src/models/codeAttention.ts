@@ -42,13 +42,17 @@ export interface CodeAttentionOptions {
 
 export function attentionCodes(student: CodeAttentionConfig, shared: number): ItemCodes {
   const levels = student.kind === 'prefix' ? student.levels : 1;
+  const codebooks = (own: Parameters) =>
+    Array.from({ length: levels }, (_, level) => own[codebookName(level)] as tf.Tensor2D);
   return {
     part,
     levels,
     codes: student.codes,
     width: shared,
     latent: kernel,
-    codebooks: (own) => Array.from({ length: levels }, (_, level) => own[codebookName(level)] as tf.Tensor2D),
+    codebooks,
+    quantise: (latent, own) => quantise(latent, codebooks(own)),
+    distance: 'euclidean',
   };
 }
 
@@ -200,7 +204,7 @@ export function codeAttention({ student, dimensions, projectionHidden }: CodeAtt
     itemSide(itemInput, parameters) {
       const leading = itemInput.shared.shape.slice(0, -1);
       const phi = kernel(itemInput.shared, parameters);
-      const { codes } = quantise(tf.reshape(phi, [-1, shared]), coder.codebooks(parameters));
+      const { codes } = coder.quantise(tf.reshape(phi, [-1, shared]), parameters);
       return {
         ...(takesTangent && { kernel: phi }),
         projection: unit(mlp(parameters, 'projection', 2, itemInput.x)),

@@ -1,10 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
+import { angularDistances, nearestDirection } from '../codebooks/direction.js';
+import { partsOf, within } from '../codebooks/product.js';
+import { nearest, quantise, squaredDistances, type Quantised } from '../codebooks/residual.js';
+import { balanced } from '../codebooks/sinkhorn.js';
 import type { CodebookConfig } from '../config/config.js';
+import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { unit } from '../layers/normalize.js';
-import { codebookName, type ItemCodes } from './itemCodes.js';
+import { codebookName, usageName, type ItemCodes } from './itemCodes.js';
 
 /**
  * The item autoencoder whose latent is quantised.
@@ -20,35 +25,73 @@ export interface ItemAutoencoder {
   input(shared: tf.Tensor2D): tf.Tensor2D;
   encode(input: tf.Tensor2D, parameters: Parameters): tf.Tensor2D;
   decode(latent: tf.Tensor2D, parameters: Parameters): tf.Tensor2D;
-  /** The raw codebooks, one [code, latent] per level. */
+  /** The raw codebooks, one [code, latent] per level: constants where codes are moving averages (train/codeUpkeep.ts). */
   codebooks(parameters: Parameters): tf.Tensor2D[];
+  /** By the nearest codes, or in the steps that train the autoencoder alone by the assignment that the config names. */
+  quantise(latent: tf.Tensor2D, parameters: Parameters, assignment?: 'configured'): Quantised;
 }
 
 export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): ItemAutoencoder {
   const encoder = [sharedWidth, ...config.encoderHidden, config.latentWidth];
   const decoder = [config.latentWidth, ...config.decoderHidden, sharedWidth];
+  const levels = Array.from({ length: config.levels }, (_, level) => level);
+  const { latentWidth } = config;
+  const parts = codeParts(config);
+  const partsIn = () => parts?.map((part) => tf.tensor2d(part, [1, latentWidth]));
+  const averaged = config.updates.kind === 'ema';
+  const cosine = config.distance === 'cosine';
+  const chooseNearest = cosine ? nearestDirection : nearest;
+  const chooseInTraining =
+    config.assignment.kind === 'sinkhorn'
+      ? balanced(cosine ? angularDistances : squaredDistances, config.assignment)
+      : chooseNearest;
+  const codebooksIn = (parameters: Parameters) => {
+    const masks = partsIn();
+    return levels.map((level) => {
+      const own = parameters[codebookName(level)] as tf.Tensor2D;
+      const codebook = masks ? tf.mul<tf.Tensor2D>(own, masks[level]!) : own;
+      return averaged ? stopGradient(codebook) : codebook;
+    });
+  };
   return {
     initial(stream) {
       const decoderInitial = Object.entries(mlpInitial('decoder', decoder, stream));
-      const codebooks = Array.from({ length: config.levels }, (_, level) => [
+      const codebooks = levels.map((level) => [
         codebookName(level),
         {
-          shape: [config.codes, config.latentWidth],
-          values: stream.normals(config.codes * config.latentWidth),
+          shape: [config.codes, latentWidth],
+          values: within(parts?.[level], stream.normals(config.codes * latentWidth)),
         },
       ]);
       return {
         ...mlpInitial('encoder', encoder, stream),
         ...(Object.fromEntries(decoderInitial.filter(([name]) => !name.endsWith('/bias'))) as Initial),
         ...(Object.fromEntries(codebooks) as Initial),
+        ...(averaged && evenUsage(config)),
       };
     },
     input: (shared) => tf.mul(unit(shared), Math.sqrt(sharedWidth)),
     encode: (input, parameters) => mlp(parameters, 'encoder', encoder.length - 1, input) as tf.Tensor2D,
     decode: (latent, parameters) => mlp(parameters, 'decoder', decoder.length - 1, latent) as tf.Tensor2D,
-    codebooks: (parameters) =>
-      Array.from({ length: config.levels }, (_, level) => parameters[codebookName(level)] as tf.Tensor2D),
+    codebooks: codebooksIn,
+    quantise: (latent, parameters, assignment) => ({
+      ...quantise(latent, codebooksIn(parameters), assignment ? chooseInTraining : chooseNearest),
+      parts: partsIn(),
+    }),
   };
+}
+
+const codeParts = ({ structure, levels, latentWidth }: CodebookConfig) =>
+  structure === 'product' ? partsOf(levels, latentWidth) : undefined;
+
+/** Moving averages begin as if every code had been chosen alike before: the start counts as much as any steps since. */
+function evenUsage({ levels, codes, itemsPerStep }: CodebookConfig): Initial {
+  return Object.fromEntries(
+    Array.from({ length: levels }, (_, level) => [
+      usageName(level),
+      { shape: [codes], values: new Float32Array(codes).fill(itemsPerStep / codes) },
+    ]),
+  );
 }
 
 /** TARQ's codes: residual codes of the autoencoder's latent. */
@@ -61,5 +104,8 @@ export function autoencoderCodes(config: CodebookConfig, sharedWidth: number): I
     width: config.latentWidth,
     latent: (shared, own) => autoencoder.encode(autoencoder.input(shared), own),
     codebooks: (own) => autoencoder.codebooks(own),
+    quantise: (latent, own) => autoencoder.quantise(latent, own),
+    distance: config.distance,
+    parts: codeParts(config),
   };
 }

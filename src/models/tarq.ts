@@ -21,7 +21,7 @@ import type { CodebookConfig, TarqConfig } from '../config/config.js';
 import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
-import { quantise, type Quantised } from '../codebooks/residual.js';
+import type { Quantised } from '../codebooks/residual.js';
 import { attend } from '../layers/attention.js';
 import type { Dimensions, ItemInput, RequestInputs, SequenceInput } from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
@@ -111,7 +111,7 @@ export function tarqTerm({
     const leading = item.shared.shape.slice(0, -1);
     const input = autoencoder.input(tf.reshape(item.shared, [-1, shared]));
     const latent = autoencoder.encode(stopGradient(input), parameters);
-    return { leading, input, latent, quantised: quantise(latent, autoencoder.codebooks(parameters)) };
+    return { leading, input, latent, quantised: autoencoder.quantise(latent, parameters) };
   };
 
   const projection = (item: ItemInput, parameters: Parameters) =>
@@ -221,7 +221,7 @@ export function tarqTerm({
           latent,
           quantised,
           decode,
-          codebook.commitment,
+          codebook,
           tf.reshape(guide.mask, [-1]),
         ),
       };

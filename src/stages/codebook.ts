@@ -3,8 +3,8 @@
  * In:  samples (encoded).
  * Out: student.safetensors (the student that `distill` goes on with), codes (item_id, code per level), codebook (level, code, vector),
  *      health (level, metric, value), training_log.
- * Story, TARQ: a fraction of an epoch of two-tower and autoencoder training, k-means per level on what the levels before have left,
- * RQ-VAE steps on resting embeddings. Codes that are centres (prefix, tangent): k-means on the first embeddings; they are refitted
+ * Story, TARQ: a fraction of an epoch of two-tower and autoencoder training, first codes (k-means per level on what the levels before
+ * have left), RQ-VAE steps on resting embeddings. Codes that are centres (prefix, tangent): k-means on the first embeddings; they are refitted
  * as training goes. Then codes for every item, and a gate that a collapsed codebook does not pass.
  */
 import type { Config } from '../config/config.js';
@@ -99,7 +99,7 @@ async function fitCodes(
   stream: RandomStream,
 ): Promise<void> {
   const encoder = new ItemEncoder(data, coder, device);
-  await startCodes(state, coder, encoder, sample, config.codebook.kmeansIterations, stream);
+  await startCodes(state, coder, encoder, sample, config.codebook, stream);
   await encoder.release();
 }
 

@@ -23,6 +23,7 @@ import { internal } from '../errors.js';
 import type { Stage, StageResult } from '../run/stage.js';
 import { distinctItems, drawItems, refitCodes, trainingItems } from '../train/codeFitting.js';
 import { healthLines, writeCodebook } from '../train/codebookTables.js';
+import { keepCodes, upkeepEvery } from '../train/codeUpkeep.js';
 import { fit, type FitPlan, type FitResult } from '../train/fit.js';
 import { ItemEncoder } from '../train/itemEncoding.js';
 import { preRankerLoss, preRankerScores, roles } from '../train/objectives.js';
@@ -124,6 +125,7 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
     epochsBefore: isTarq ? config.codebook.warmUp : 0,
     ...(isStudent && { measure: watchStudent(bench, { model, needs }) }),
     ...(isStudent && !isTarq && { between: refits(bench) }),
+    ...(isTarq && upkeepEvery(config.codebook) > 0 && { between: upkeep(bench) }),
     validation: { score: preRankerScores(model, data.layout, 'a'), shape: bench.block('a'), patience },
   };
 }
@@ -140,8 +142,30 @@ function refits(bench: Workbench): NonNullable<FitPlan['between']> {
   const encoder = new ItemEncoder(data, coder, device);
   return {
     everySteps: student.refitEvery,
-    run: (models, step) =>
-      refitCodes(models[roles.model]!, step, coder, encoder, sample, student.refitIterations),
+    atEpochEnds: true,
+    counts: [],
+    run: async (models, step) => {
+      await refitCodes(models[roles.model]!, step, coder, encoder, sample, student.refitIterations);
+      return {};
+    },
+  };
+}
+
+/** Codes that are trained may be moving averages, and are restarted when nothing chooses them. */
+function upkeep(bench: Workbench): NonNullable<FitPlan['between']> {
+  const { config, data, device, codes: coder } = bench;
+  const parts = {
+    codebook: config.codebook,
+    coder,
+    encoder: new ItemEncoder(data, coder, device),
+    items: trainingItems(data),
+    random: (name: string) => bench.random(`distill/${name}`),
+  };
+  return {
+    everySteps: upkeepEvery(config.codebook),
+    atEpochEnds: false,
+    counts: ['restarts'],
+    run: (models, step) => keepCodes(parts, models[roles.model]!, step),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Fitting a student's codes to items by k-means: the start, and refits while training moves the embeddings. What is clustered are the
+ * Fitting a student's codes to items: the start, and refits by k-means while training moves the embeddings. What is clustered are the
  * different items of training: items whose shared features are all alike (such as new items of one category) stand for one vector, of
  * weight sqrt(how many), so that a crowd of unknown items does not take all codes.
  * Source: tangent-codes.md section 4, item 2.
@@ -8,9 +8,11 @@ import type { EncodedData } from '../data/encodedData.js';
 import type { TrainedModel } from '../engine/gradients.js';
 import type { RandomStream } from '../engine/random.js';
 import type { ModelState } from '../engine/state.js';
+import type { CodebookConfig } from '../config/config.js';
 import { refitResidualKmeans, residualKmeans } from '../codebooks/kmeans.js';
+import { randomCodes } from '../codebooks/randomCodes.js';
 import { codebookName, type ItemCodes } from '../models/itemCodes.js';
-import type { ItemEncoder } from './itemEncoding.js';
+import type { EncodedModel, ItemEncoder } from './itemEncoding.js';
 
 /** Items that codes are fitted on, and what each counts. */
 export interface ItemSample {
@@ -56,18 +58,20 @@ export function distinctItems(data: EncodedData, items: readonly number[]): Requ
   };
 }
 
-/** First codes: residual k-means on the latents of a sample of items. */
+/** First codes, from the latents of a sample of items: by residual k-means, or at random with their scale. */
 export async function startCodes(
   state: ModelState,
   coder: ItemCodes,
   encoder: ItemEncoder,
   { items, weights }: ItemSample,
-  iterations: number,
+  { start, kmeansIterations }: Pick<CodebookConfig, 'start' | 'kmeansIterations'>,
   stream: RandomStream,
 ): Promise<void> {
-  const { levels, codes, width } = coder;
-  const latents = await encoder.latents(items, { state });
-  setCodebooks(state, coder, residualKmeans(latents, width, { levels, codes, iterations }, stream, weights));
+  const { width } = coder;
+  const { latents } = await encoder.encode(items, { state });
+  const sizes = { ...coder, iterations: kmeansIterations };
+  const first = start === 'kmeans' ? residualKmeans : randomCodes;
+  setCodebooks(state, coder, first(latents, width, sizes, stream, weights));
 }
 
 /** Moves the codes of a model in training after the latents: Lloyd's iterations from where the codes are. */
@@ -79,16 +83,19 @@ export async function refitCodes(
   { items, weights }: ItemSample,
   iterations: number,
 ): Promise<void> {
-  const { state, rows } = model;
-  const latents = await encoder.latents(items, {
-    state,
-    prepare: ({ rowIds, rowCount }) => {
-      rows.bringUpTo(step, rowIds, rowCount);
-    },
-  });
+  const { state } = model;
+  const { latents } = await encoder.encode(items, upToDate(model, step));
   const centres = refitResidualKmeans(latents, coder.width, codebooksOf(state, coder), iterations, weights);
   setCodebooks(state, coder, centres);
 }
+
+/** A model in training as items are encoded with it: its rows as they are after `step`. */
+export const upToDate = ({ state, rows }: TrainedModel, step: number): EncodedModel => ({
+  state,
+  prepare: ({ rowIds, rowCount }) => {
+    rows.bringUpTo(step, rowIds, rowCount);
+  },
+});
 
 /** One [code, width] per level: views on the state. */
 export const codebooksOf = (state: ModelState, { part, levels }: ItemCodes): Float32Array[] =>

@@ -12,6 +12,7 @@ import type { ModelState } from '../engine/state.js';
 import { preRanker, studentCodes, teacherModel } from '../models/registry.js';
 import { plainProgress, silentProgress, type Progress } from '../run/progress.js';
 import { fit, type FitContext, type FitPlan, type FitResult } from './fit.js';
+import { keepCodes } from './codeUpkeep.js';
 import { distinctItems, refitCodes, trainingItems } from './codeFitting.js';
 import { ItemEncoder } from './itemEncoding.js';
 import { preRankerLoss, preRankerScores, roles } from './objectives.js';
@@ -125,7 +126,12 @@ describe('training', () => {
         epochs: 2,
         between: {
           everySteps: 3,
-          run: (models, step) => refitCodes(models[roles.model]!, step, coder, encoder, sample, 2),
+          atEpochEnds: true,
+          counts: [],
+          run: async (models, step) => {
+            await refitCodes(models[roles.model]!, step, coder, encoder, sample, 2);
+            return {};
+          },
         },
         validation: {
           score: preRankerScores(model, data.layout, 'a'),
@@ -145,6 +151,50 @@ describe('training', () => {
       await expect(fit(refitted(), context(folder, dyingAt(step)))).rejects.toThrow('killed');
     }
     expect(bytesOf(await fit(refitted(), context(folder)))).toEqual(whole);
+  });
+
+  it('does so with codes that are moving averages and are restarted when they are dead', async () => {
+    const own = testConfig({
+      codebook: {
+        updates: { kind: 'ema', decay: 0.9 },
+        dead_codes: { restart_below: 0.9, restart_every: 4 },
+        items_per_step: 16,
+      },
+    });
+    const kept = (): FitPlan => {
+      const frame = { layout: data.layout, baseLogit: -0.5 };
+      const { model, needs } = preRanker('student_tarq', own, frame);
+      const coder = studentCodes(own, frame);
+      const parts = {
+        codebook: own.codebook,
+        coder,
+        encoder: new ItemEncoder(data, coder, cpu),
+        items: trainingItems(data),
+        random: (name: string) => RandomStream.of(4, name),
+      };
+      return {
+        name: 'student',
+        trained: { [roles.model]: stateOf(data, model.initial(RandomStream.of(1, 'initial'))) },
+        loss: preRankerLoss({ model, layout: data.layout, losses: own.distill.losses, usesB: false }),
+        needs,
+        primary: { shape: blockOf(data, 'a', 8), split: 'train' },
+        epochs: 2,
+        between: {
+          everySteps: 1,
+          atEpochEnds: false,
+          counts: ['restarts'],
+          run: (models, step) => keepCodes(parts, models[roles.model]!, step),
+        },
+      };
+    };
+    const whole = bytesOf(await fit(kept(), context(newFolder())));
+    expect(whole.log.restarts).toHaveLength(whole.steps);
+    expect(Math.max(...whole.log.restarts!)).toBeGreaterThan(0);
+    const folder = newFolder();
+    for (const step of [2, 4, 5, 9]) {
+      await expect(fit(kept(), context(folder, dyingAt(step)))).rejects.toThrow('killed');
+    }
+    expect(bytesOf(await fit(kept(), context(folder)))).toEqual(whole);
   });
 
   it('visits every request once an epoch, in another order each time', async () => {

@@ -44,10 +44,18 @@ export interface FitPlan {
   readonly epochs: number;
   /** Passes, or a part of one, that the models have behind them already. */
   readonly epochsBefore?: number;
-  /** Work on the models between steps, such as refitting codes: every so many steps (0 = never), and at the end of each epoch. */
+  /** Work on the models between steps, such as refitting codes. */
   readonly between?: {
+    /** Every so many steps; 0 = never. */
     readonly everySteps: number;
-    run(models: Readonly<Record<string, TrainedModel>>, step: number): Promise<void>;
+    /** And before each validation. */
+    readonly atEpochEnds: boolean;
+    /** What `run` counts, by the names of the log: 0 there for steps without it. */
+    readonly counts: readonly string[];
+    run(
+      models: Readonly<Record<string, TrainedModel>>,
+      step: number,
+    ): Promise<Readonly<Record<string, number>>>;
   };
   /** What else is measured at the end of each epoch, by name; it changes nothing. */
   measure?(states: Readonly<Record<string, ModelState>>): Promise<Readonly<Record<string, number>>>;
@@ -243,17 +251,23 @@ class Training {
     const number = this.state.step + 1;
     this.state = { ...this.state, step: number };
     const report = await step.take(batch, number);
-    const { between } = this.plan;
-    if (between && between.everySteps > 0 && number % between.everySteps === 0)
-      await between.run(this.models, number);
     const values = {
       ...report.terms,
+      ...(await this.betweenSteps(number)),
       loss: report.loss,
       gradient_norm: report.gradientNorm,
       learning_rate: learningRate(number),
     };
     for (const [name, value] of Object.entries(values)) (this.log[name] ??= []).push(Math.fround(value)); // as the checkpoint holds it
     task.update(number, `loss ${report.loss.toFixed(4)}`);
+  }
+
+  private async betweenSteps(step: number): Promise<Readonly<Record<string, number>>> {
+    const { between } = this.plan;
+    if (!between) return {};
+    const counts = Object.fromEntries(between.counts.map((name) => [name, 0]));
+    if (between.everySteps === 0 || step % between.everySteps !== 0) return counts;
+    return { ...counts, ...(await between.run(this.models, step)) };
   }
 
   /** Validates, keeps the state when it is the best so far, and says whether training is over. */
@@ -266,7 +280,7 @@ class Training {
       this.state = { ...this.state, finished: budgetSpent };
       return;
     }
-    await plan.between?.run(this.models, this.state.step);
+    if (plan.between?.atEpochEnds) await plan.between.run(this.models, this.state.step);
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
     const value = validation ? await this.validate(validation) : null;
     const terms = mapValues(this.log, (values) => mean(values.slice(from)));

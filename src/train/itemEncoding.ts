@@ -7,7 +7,6 @@ import type { TensorData } from '../engine/compile.js';
 import { Forward } from '../engine/forward.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import type { ModelState } from '../engine/state.js';
-import { quantise } from '../codebooks/residual.js';
 import { embedItems } from '../layers/inputs.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { parametersOf } from '../models/preRanker.js';
@@ -72,7 +71,7 @@ export class ItemEncoder {
         const own = parametersOf(parameters, coder.part);
         const items = embedItems(data.layout, rows, batch);
         const latent = coder.latent(items.shared as tf.Tensor2D, own);
-        const { codes, residuals } = quantise(latent, coder.codebooks(own));
+        const { codes, residuals } = coder.quantise(latent, own);
         const errors = residuals.slice(1).map((residual) => tf.sum(tf.square(residual), 1));
         return { latent, codes: tf.stack([...codes], 1), errors: tf.stack(errors, 1) };
       },
@@ -80,14 +79,19 @@ export class ItemEncoder {
     );
   }
 
-  /** Latents of these items, [item, width]. `prepare` sees each batch before its rows are read. */
-  async latents(items: readonly number[], model: EncodedModel): Promise<Float32Array> {
-    const { width } = this.coder;
+  /** Latents [item, width] and codes [item, level] of these items. `prepare` sees each batch before its rows are read. */
+  async encode(
+    items: readonly number[],
+    model: EncodedModel,
+  ): Promise<{ latents: Float32Array; codes: Int32Array }> {
+    const { levels, width } = this.coder;
     const latents = new Float32Array(items.length * width);
+    const codes = new Int32Array(items.length * levels);
     await this.each(items, model, (outputs, start, size) => {
       latents.set(outputs.latent!.subarray(0, size * width), start * width);
+      codes.set(outputs.codes!.subarray(0, size * levels), start * levels);
     });
-    return latents;
+    return { latents, codes };
   }
 
   async each(

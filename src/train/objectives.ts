@@ -8,10 +8,9 @@ import type { InputLayout } from '../data/inputLayout.js';
 import type { SetName } from '../data/encodedData.js';
 import type { ForwardFunction } from '../engine/forward.js';
 import type { BatchTensors, LossFunction, LossTerms, TracedModels } from '../engine/gradients.js';
-import { quantise } from '../codebooks/residual.js';
 import { stopGradient } from '../engine/autodiff.js';
 import { dimensions, embedBlock, embedItems, type RequestInputs } from '../layers/inputs.js';
-import { autoencoderLoss } from '../losses/autoencoder.js';
+import { autoencoderLoss, type AutoencoderOptions } from '../losses/autoencoder.js';
 import { clickLoss } from '../losses/click.js';
 import { tutorLoss } from '../losses/tutor.js';
 import type { ItemAutoencoder } from '../models/itemAutoencoder.js';
@@ -115,12 +114,15 @@ export function warmUpLoss(
   };
 }
 
+/** Name in a batch of items of how many levels each of them uses, where levels are dropped. */
+export const keptLevelsInput = 'items/kept_levels';
+
 /** RQ-VAE loss over a batch of items alone, on embeddings that rest. `count`: real items of the batch, which come first. */
 export function rqVaeLoss(
   autoencoder: ItemAutoencoder,
   part: string,
   layout: InputLayout,
-  commitment: number,
+  options: AutoencoderOptions,
   count: number,
 ): LossFunction {
   return (models, batch) => {
@@ -129,9 +131,17 @@ export function rqVaeLoss(
     const items = tf.slice(embedItems(layout, rows, batch).shared, [0, 0], [count, -1]) as tf.Tensor2D;
     const input = stopGradient(autoencoder.input(items));
     const latent = autoencoder.encode(input, own);
-    const quantised = quantise(latent, autoencoder.codebooks(own));
+    const quantised = autoencoder.quantise(latent, own, 'configured');
     const decode = (x: tf.Tensor2D) => autoencoder.decode(x, own);
-    const value = autoencoderLoss(input, latent, quantised, decode, commitment, tf.ones([count]));
+    const kept = batch[keptLevelsInput] as tf.Tensor1D | undefined;
+    const value = autoencoderLoss(
+      input,
+      latent,
+      quantised,
+      decode,
+      { ...options, ...(kept && { kept }) },
+      tf.ones([count]),
+    );
     return { autoencoder: { value, weight: 1 } };
   };
 }

@@ -4,11 +4,12 @@ import { overlaps, pathText, type Path } from '../path.js';
 import type { YamlConfig } from '../schema.js';
 import { find, placeOf, placeText, type Written } from '../written.js';
 import type { Contradiction } from './contradiction.js';
+import { codebookChecks } from './codebook.js';
 import { featureChecks } from './features.js';
 import { logsChecks } from './logs.js';
 import { modelChecks } from './models.js';
 
-const checks = [...logsChecks, ...featureChecks, ...modelChecks];
+const checks = [...logsChecks, ...featureChecks, ...codebookChecks, ...modelChecks];
 
 /** All contradictions, but for those that rest on a value which is at fault itself and was replaced. */
 export function contradictions(
