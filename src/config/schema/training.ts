@@ -1,0 +1,73 @@
+/** Settings of `training`: what all training stages share, and the budget of one. */
+import * as z from 'zod';
+import { key, usualKind, count, share, weight } from './parts.js';
+
+const optimizer = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: usualKind('adam').describe('Adam'),
+    learning_rate: key(z.number().positive().default(1e-3), 'step size'),
+    beta1: key(z.number().min(0).lt(1).default(0.9), 'decay of the first moment'),
+    beta2: key(z.number().min(0).lt(1).default(0.999), 'decay of the second moment'),
+    epsilon: key(z.number().positive().default(1e-8), 'added to the root of the second moment'),
+  }),
+  z.strictObject({
+    kind: z.literal('adamw').describe('Adam with decoupled weight decay'),
+    learning_rate: key(z.number().positive().default(1e-3), 'step size'),
+    beta1: key(z.number().min(0).lt(1).default(0.9), 'decay of the first moment'),
+    beta2: key(z.number().min(0).lt(1).default(0.999), 'decay of the second moment'),
+    epsilon: key(z.number().positive().default(1e-8), 'added to the root of the second moment'),
+    weight_decay: key(
+      weight.default(1e-2),
+      'decoupled decay; embeddings decay from the first step that touches them',
+    ),
+  }),
+  z.strictObject({
+    kind: z.literal('adagrad').describe('steps shrink with the sum of squared gradients'),
+    learning_rate: key(z.number().positive().default(1e-2), 'step size'),
+    initial_accumulator: key(weight.default(0.1), 'first value of the sum of squares'),
+    epsilon: key(z.number().positive().default(1e-10), 'added to the root of the sum of squares'),
+  }),
+  z.strictObject({
+    kind: z.literal('sgd').describe('plain gradient steps, with momentum if wished'),
+    learning_rate: key(z.number().positive().default(1e-2), 'step size'),
+    momentum: key(z.number().min(0).lt(1).default(0), 'share of the last update that is kept'),
+  }),
+]);
+
+const schedule = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: usualKind('constant').describe('always the same, after the warm-up'),
+    warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
+  }),
+  z.strictObject({
+    kind: z.literal('linear').describe('falls in a line over the budget'),
+    warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
+    final_share: key(share.default(0), 'share of the learning rate left at the end of the budget'),
+  }),
+  z.strictObject({
+    kind: z.literal('cosine').describe('falls along half a cosine over the budget'),
+    warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
+    final_share: key(share.default(0), 'share of the learning rate left at the end of the budget'),
+  }),
+]);
+
+export const training = z.strictObject({
+  rows_per_step: key(count.default(1024), 'candidates of set A in a step; requests = rows / longest request'),
+  b_rows_per_step: key(count.default(1024), 'candidates of sets B and C in a step, where they are used'),
+  optimizer: key(optimizer.prefault({}), 'moves dense weights and the touched embedding rows alike'),
+  schedule: key(schedule.prefault({}), 'learning rate over the steps of the budget'),
+  untouched_rows: key(
+    z.enum(['drift', 'rest']).default('drift'),
+    'embedding rows without a gradient: their momentum goes on moving them, as in a dense optimiser (made up for when a row is next needed), or they rest (lazy updates), which trains rare ids too little',
+  ),
+  clip_norm: key(weight.default(0), 'largest norm of the whole gradient; 0 = no clipping'),
+  checkpoint_every_seconds: key(z.number().positive().default(30), 'time between checkpoints'),
+});
+
+export const budget = (epochs: number, patience: number) => ({
+  epochs: key(z.number().positive().default(epochs), 'passes over the training requests at most'),
+  patience: key(
+    z.int().min(1).default(patience),
+    'epochs without a better validation AUC on set A before training stops; the best epoch is kept',
+  ),
+});
