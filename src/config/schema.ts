@@ -735,7 +735,7 @@ export const configSchema = z.strictObject({
   run: key(z.string().optional(), 'run folder; default runs/<name of this file>'),
   device: key(
     z.enum(['auto', 'cpu', 'webgpu', 'cuda', 'tensorflow']).default('auto'),
-    'where training steps run',
+    'where training steps run; auto: cuda or webgpu where one works, else cpu (see `cascade doctor`)',
   ),
   threads: key(z.int().min(0).default(0), 'processor threads; 0 = all'),
   memory_limit: key(bytes.default('2GB'), 'memory of the SQL engine; it spills to disk beyond'),

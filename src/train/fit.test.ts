@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fitContext, studentPlan } from '../../test/support/studentTraining.js';
-import { studentConfig } from '../../test/support/trainingConfig.js';
+import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, stateOf } from '../../test/support/models.js';
 import type { EncodedData } from '../data/encodedData.js';

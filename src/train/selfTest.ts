@@ -22,6 +22,7 @@ import { placement, type Placement } from '../engine/placement.js';
 import { RandomStream } from '../engine/random.js';
 import { modelState } from '../engine/state.js';
 import { TrainingStep } from '../engine/step.js';
+import { internal } from '../errors.js';
 import { clickLoss } from '../losses/click.js';
 import { tarqTerm } from '../models/tarq.js';
 
@@ -144,14 +145,13 @@ const specsOf = (inputs: Inputs): Specs =>
 function smallStep(sizes: Sizes, device: Device): { options: StepOptions; batch: FeedBatch } {
   const { requests, candidates, behaviours, items, width } = sizes;
   const stream = RandomStream.of(1, 'self-test');
-  const { codebook, distill } = defaults();
-  if (distill.student.kind !== 'tarq') throw new Error('the default student is TARQ');
+  const { student, codebook, losses } = settings();
   const model = tarqTerm({
-    student: { ...distill.student, width },
+    student: { ...student, width },
     codebook,
     dimensions: { user: 0, context: 0, item: width, shared: width, fields: 1, behaviours },
     projectionHidden: width,
-    losses: { ...distill.losses, alignmentRequests: requests },
+    losses: { ...losses, alignmentRequests: requests },
   });
   const loss: LossFunction = ({ model: traced }, batch) => {
     const look = (ids: tf.Tensor) => tf.gather<tf.Tensor>(traced!.rows, ids) as tf.Tensor3D;
@@ -216,9 +216,9 @@ function smallStep(sizes: Sizes, device: Device): { options: StepOptions; batch:
   return { options, batch };
 }
 
-/** The settings that a config has where it says nothing. */
-const defaults = () =>
-  camelKeys(
+/** The settings that TARQ has where a config says nothing about it. */
+function settings() {
+  const { codebook, distill } = camelKeys(
     configSchema.parse({
       logs: { kind: 'simulate' },
       features: {
@@ -226,5 +226,10 @@ const defaults = () =>
         item: [{ name: 'item_id', kind: 'id', column: 'items.item_id' }],
         sequence: ['item_id'],
       },
+      distill: { student: { kind: 'tarq' } },
     }),
   );
+  const { student, losses } = distill;
+  if (student.kind !== 'tarq') return internal('a TARQ student was asked for');
+  return { student, codebook, losses };
+}
