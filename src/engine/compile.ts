@@ -1,7 +1,7 @@
 /**
  * From a function of tensors to something that runs: record it (trace/), rewrite it (passes/), encode it (onnx.ts), hand it to ONNX
- * Runtime. Shapes are fixed; inputs are used where they lie (no copy); outputs go to arrays of the caller's, so that a step can write its new state
- * beside the old one.
+ * Runtime; or, where the device is TensorFlow, run it as it stands (eager.ts). Shapes are fixed; inputs are used where they lie (no
+ * copy); outputs go to arrays of the caller's, so that a step can write its new state beside the old one.
  */
 import * as ort from 'onnxruntime-node';
 import { internal } from '../errors.js';
