@@ -17,6 +17,7 @@ const commands = [
   'init',
   'validate',
   'schema',
+  'doctor',
 ];
 
 test('help lists every command, with examples and exit codes', async () => {
@@ -48,6 +49,10 @@ test('help lists every command, with examples and exit codes', async () => {
       init            write a full, commented config to start from
       validate        check a config and say where its values come from
       schema          print the JSON Schema of the config, for editors
+
+    The machine:
+      doctor          what there is to train on, what auto takes and why, what to
+                      install for more
 
     Commands:
       help [command]  display help for command

@@ -62,6 +62,16 @@ const groups: readonly { readonly title: string; readonly commands: readonly Lis
       },
     ],
   },
+  {
+    title: 'The machine:',
+    commands: [
+      {
+        name: 'doctor',
+        summary: 'what there is to train on, what auto takes and why, what to install for more',
+        load: () => import('./commands/doctor.js'),
+      },
+    ],
+  },
 ];
 
 const examples = `

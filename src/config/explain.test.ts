@@ -148,8 +148,8 @@ codebook: {codes: .nan, levels: 2.5}`;
            \`run\` must be text; it is 3.
            It means: run folder; default runs/<name of this file>.
     error  config.bad_choice  pipeline.yaml:9:1  device
-           \`device\` must be one of auto, cpu; it is a section of \`key: value\` lines.
-           It means: where training steps run (default auto).
+           \`device\` must be one of auto, cpu, webgpu, cuda, tensorflow; it is a section of \`key: value\` lines.
+           It means: where training steps run; auto: cuda or webgpu where one works, else cpu (see \`cascade doctor\`) (default auto).
     error  config.wrong_type  pipeline.yaml:10:1  eval
            \`eval\` must be a section of \`key: value\` lines; it is 3.
            It means: metrics and verdict.

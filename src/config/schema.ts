@@ -27,7 +27,10 @@ export const configSchema = z.strictObject({
     'one run = one seed; scripts/seeds runs several',
   ),
   run: key(z.string().optional(), 'run folder; default runs/<name of this file>'),
-  device: key(z.enum(['auto', 'cpu']).default('auto'), 'where training steps run'),
+  device: key(
+    z.enum(['auto', 'cpu', 'webgpu', 'cuda', 'tensorflow']).default('auto'),
+    'where training steps run; auto: cuda or webgpu where one works, else cpu (see `cascade doctor`)',
+  ),
   threads: key(z.int().min(0).default(0), 'processor threads; 0 = all'),
   memory_limit: key(bytes.default('2GB'), 'memory of the SQL engine; it spills to disk beyond'),
   logs: key(logs, 'where the logs come from', { kind: 'simulate' }),

@@ -1,38 +1,29 @@
 /**
  * From a function of tensors to something that runs: record it (trace/), rewrite it (passes/), encode it (onnx.ts), hand it to ONNX
- * Runtime. Shapes are fixed; inputs are used where they lie (no copy); outputs go to arrays of the caller's, so that a step can write its new state
- * beside the old one.
+ * Runtime; or, where the device is TensorFlow, run it as it stands (eager.ts). Shapes are fixed; inputs are used where they lie (no
+ * copy); outputs go to arrays of the caller's, so that a step can write its new state beside the old one.
  */
-import type * as tf from '@tensorflow/tfjs';
 import * as ort from 'onnxruntime-node';
 import { internal } from '../errors.js';
+import type { CompiledGraph, Specs, TensorData, TracedFunction } from './compiledGraph.js';
 import type { Device } from './device.js';
-import { encodeOnnx, type OnnxGraph } from './onnx.js';
+import { eagerGraph } from './eager.js';
+import { encodeOnnx } from './onnx.js';
 import { optimise } from './passes/index.js';
-import { trace, type DType, type TensorSpec } from './trace/index.js';
+import { trace, type DType } from './trace/index.js';
 
-/** Numbers of a tensor, row-major. Booleans are Uint8Array. */
-export type TensorData = Float32Array | Int32Array | Uint8Array;
-
-export type Specs = Readonly<Record<string, TensorSpec>>;
-export type Feeds = Readonly<Record<string, TensorData>>;
-
-export interface CompiledGraph {
-  readonly graph: OnnxGraph;
-  /** Runs once. Every input must be fed; outputs that are named in `into` are written there, others to new arrays. */
-  run(feeds: Feeds, into?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
-  release(): Promise<void>;
-}
+export type { CompiledGraph, Feeds, Specs, TensorData } from './compiledGraph.js';
 
 /** Records `fn` over inputs of the given shapes and compiles it; `withoutPasses` names passes to leave out (tests and benches do). */
 export async function compile(
   name: string,
   inputs: Specs,
-  fn: (tensors: Readonly<Record<string, tf.Tensor>>) => Readonly<Record<string, tf.Tensor>>,
+  fn: TracedFunction,
   device: Device,
   withoutPasses: readonly string[] = [],
 ): Promise<CompiledGraph> {
   const graph = optimise(trace(name, inputs, fn), withoutPasses);
+  if (device.provider === 'tensorflow') return eagerGraph(graph, fn);
   const session = await ort.InferenceSession.create(encodeOnnx(graph), {
     executionProviders: [device.provider],
     intraOpNumThreads: device.threads,

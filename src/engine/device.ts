@@ -1,17 +1,10 @@
-/** Where graphs run. One object is made per process from the config and passed around; nothing else asks for a device. */
-import { availableParallelism } from 'node:os';
+/** Where graphs run. One object is made per process from the config (openDevice.ts) and passed around; nothing else asks for a device. */
+
+/** ONNX Runtime's execution provider, or TensorFlow, which runs the same functions operation by operation (eager.ts). */
+export type Provider = 'cpu' | 'webgpu' | 'cuda' | 'tensorflow';
 
 export interface Device {
-  /** ONNX Runtime's execution provider. */
-  readonly provider: 'cpu';
+  readonly provider: Provider;
   /** Processor threads of one operation; results do not depend on it. */
   readonly threads: number;
-}
-
-/** `auto` is the processor: the only provider that this version runs on. */
-export function openDevice(device: 'auto' | 'cpu', threads: number): Device {
-  return {
-    provider: device === 'auto' ? 'cpu' : device,
-    threads: threads === 0 ? availableParallelism() : threads,
-  };
 }

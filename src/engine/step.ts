@@ -25,6 +25,8 @@ export interface StepReport {
   readonly loss: number;
   /** Norm of the whole gradient before clipping. */
   readonly gradientNorm: number;
+  /** Bytes that crossed between host memory and the device's: what the step was fed and what it gave back; 0 on the processor. */
+  readonly bytesMoved: number;
 }
 
 export class TrainingStep {
@@ -51,7 +53,7 @@ export class TrainingStep {
       if (type === 'float32' && /^(new|gradient):/.test(key)) into[key] = this.spareArray(key, size(shape));
     }
     const outputs = await graph.run(feeds, into);
-    const report = this.reportOf(outputs);
+    const report = this.reportOf(feeds, outputs);
     const finite =
       Number.isFinite(report.loss) &&
       Number.isFinite(report.gradientNorm) &&
@@ -144,12 +146,13 @@ export class TrainingStep {
     return array;
   }
 
-  private reportOf(outputs: Readonly<Record<string, TensorData>>): StepReport {
+  private reportOf(feeds: Feeds, outputs: Readonly<Record<string, TensorData>>): StepReport {
     const terms: Record<string, number> = {};
     for (const [name, data] of Object.entries(outputs)) {
       if (name.startsWith('term:')) terms[name.slice('term:'.length)] = data[0]!;
     }
-    return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]! };
+    const bytesMoved = this.options.device.provider === 'cpu' ? 0 : bytesOf(feeds) + bytesOf(outputs);
+    return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]!, bytesMoved };
   }
 
   /** The graph for batches of this shape; compiled once. */
@@ -171,6 +174,8 @@ export class TrainingStep {
     return graph;
   }
 }
+
+const bytesOf = (arrays: Feeds) => Object.values(arrays).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
 

@@ -3,15 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { fitContext, studentPlan } from '../../test/support/studentTraining.js';
 import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, stateOf } from '../../test/support/models.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { RandomStream } from '../engine/random.js';
 import type { ModelState } from '../engine/state.js';
-import { preRanker, studentCodes, teacherModel } from '../models/registry.js';
+import { preRanker, studentCodes } from '../models/registry.js';
 import { plainProgress, silentProgress, type Progress } from '../run/progress.js';
-import { fit, type FitContext, type FitPlan, type FitResult } from './fit.js';
+import { fit, type FitPlan, type FitResult } from './fit.js';
 import { keepCodes } from './codeUpkeep.js';
 import { distinctItems, refitCodes, trainingItems } from './codeFitting.js';
 import { ItemEncoder } from './itemEncoding.js';
@@ -24,56 +25,8 @@ beforeAll(async () => {
   data = testData({ requests: 90 });
 });
 
-const config = testConfig({
-  training: {
-    checkpoint_every_seconds: 0.0001,
-    schedule: { kind: 'cosine', warm_up_steps: 2, final_share: 0.1 },
-  },
-  distill: { losses: { tutor: 0.5, click_b: 0.5 } },
-});
-
-/** The student with frozen teacher on both sets: everything that a checkpoint must hold is in use. */
-function plan(epochs: number, patience = 5): FitPlan {
-  const frame = { layout: data.layout, baseLogit: -0.5 };
-  const { model, needs } = preRanker('student_tarq', config, frame);
-  const { ranker } = teacherModel(config, frame);
-  return {
-    name: 'student',
-    trained: { [roles.model]: stateOf(data, model.initial(RandomStream.of(1, 'initial'))) },
-    frozen: { [roles.teacher]: stateOf(data, ranker.initial(RandomStream.of(2, 'initial'))) },
-    loss: preRankerLoss({
-      model,
-      layout: data.layout,
-      losses: config.distill.losses,
-      usesB: true,
-      teacher: { ranker, joint: false },
-    }),
-    needs,
-    primary: { shape: blockOf(data, 'a', 8), split: 'train' },
-    secondary: {
-      shape: blockOf(data, 'b', 4),
-      split: 'train',
-      teacher: ({ candidates }) => ({
-        logit: RandomStream.of(3, 'teacher').normals(candidates),
-        rank: Int32Array.from({ length: candidates }, (_, i) => 1 + (i % 4)),
-      }),
-    },
-    epochs,
-    epochsBefore: 0.3,
-    validation: { score: preRankerScores(model, data.layout, 'a'), shape: blockOf(data, 'a', 8), patience },
-  };
-}
-
-const context = (checkpointFolder: string, progress: Progress = silentProgress): FitContext => ({
-  data,
-  seed: 1,
-  training: config.training,
-  device: cpu,
-  checkpointFolder,
-  saveTo: checkpointFolder,
-  progress,
-});
-
+const plan = (epochs: number, patience?: number) => studentPlan(data, epochs, patience);
+const context = (folder: string, progress?: Progress) => fitContext(data, folder, progress);
 const newFolder = () => mkdtempSync(join(tmpdir(), 'cascade-fit-'));
 
 /** Progress that dies when the given step is reported, as a killed process would. */

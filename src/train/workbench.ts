@@ -4,7 +4,8 @@ import type { Config } from '../config/config.js';
 import type { BlockShape } from '../data/batches.js';
 import { EncodedData, type SetName } from '../data/encodedData.js';
 import { parseTransform } from '../data/features.js';
-import { openDevice, type Device } from '../engine/device.js';
+import type { Device } from '../engine/device.js';
+import { openDevice } from '../engine/openDevice.js';
 import { EmbeddingTable } from '../engine/embeddings.js';
 import { RandomStream } from '../engine/random.js';
 import { readSafetensors } from '../engine/safetensors.js';
@@ -31,7 +32,9 @@ export class Workbench {
     const transform = parseTransform(await readFile(transformPath, 'utf8'), transformPath);
     const index = await stage.read('samples', 'encoded/index.json');
     const data = new EncodedData(index, transform, config.features.width);
-    return new Workbench(stage, config, data, openDevice(config.device, config.threads), baseLogit(data));
+    const device = await openDevice(config.device, config.threads);
+    if (device.provider !== 'cpu') stage.progress.note(`device: ${device.provider} (${device.why})`);
+    return new Workbench(stage, config, data, device, baseLogit(data));
   }
 
   get frame(): ModelFrame {

@@ -1,0 +1,43 @@
+/** A whole small training (steps, validations, checkpoints) on another device than the processor, against the processor. */
+import * as tf from '@tensorflow/tfjs';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { Device } from '../../src/engine/device.js';
+import { relativeError } from '../../src/engine/deviceCheck.js';
+import { silentProgress } from '../../src/run/progress.js';
+import { fit } from '../../src/train/fit.js';
+import { roles } from '../../src/train/objectives.js';
+import { testData } from './encoded.js';
+import { cpu } from './models.js';
+import { fitContext, studentPlan } from './studentTraining.js';
+
+/**
+ * Tolerances after 27 steps, relative to the largest value. Losses and embeddings agree to rounding. Dense weights agree less: Adam
+ * divides a gradient by its own size, so where the true gradient is 0 (the bias of attention's keys) rounding alone decides the way.
+ */
+const tolerance = { losses: 1e-5, embeddings: 1e-5, weights: 5e-3 };
+
+export async function expectSameTraining(device: Device): Promise<void> {
+  await tf.setBackend('cpu');
+  const data = testData({ requests: 90 });
+  const train = (where: Device) => {
+    const folder = mkdtempSync(join(tmpdir(), 'cascade-device-'));
+    return fit(studentPlan(data, 2.6), fitContext(data, folder, silentProgress, where));
+  };
+  const expected = await train(cpu);
+  const actual = await train(device);
+  expect(actual.steps).toBe(27);
+  for (const [name, values] of Object.entries(expected.log)) {
+    expect(relativeError(actual.log[name]!, values), name).toBeLessThan(tolerance.losses);
+  }
+  const [state, reference] = [actual, expected].map(({ best }) => best[roles.model]!);
+  expect(relativeError(state!.table.values, reference!.table.values)).toBeLessThan(tolerance.embeddings);
+  expect(relativeError(state!.vector, reference!.vector)).toBeLessThan(tolerance.weights);
+  actual.epochs.forEach(({ validationAuc }, i) => {
+    expect(validationAuc).toBeCloseTo(expected.epochs[i]!.validationAuc!, 3);
+  });
+  // Another device rounds otherwise: the same bytes would mean that the processor did the work.
+  expect(state!.vector).not.toEqual(reference!.vector);
+}

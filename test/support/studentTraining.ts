@@ -1,0 +1,64 @@
+/** The TARQ student with a frozen teacher on both sets of the small test data: everything that a checkpoint must hold is in use. */
+import type { EncodedData } from '../../src/data/encodedData.js';
+import type { Device } from '../../src/engine/device.js';
+import { RandomStream } from '../../src/engine/random.js';
+import { preRanker, teacherModel } from '../../src/models/registry.js';
+import { silentProgress, type Progress } from '../../src/run/progress.js';
+import type { FitContext, FitPlan } from '../../src/train/fit.js';
+import { preRankerLoss, preRankerScores, roles } from '../../src/train/objectives.js';
+import { blockOf, cpu, stateOf } from './models.js';
+import { testConfig } from './trainingConfig.js';
+
+const config = testConfig({
+  training: {
+    checkpoint_every_seconds: 0.0001,
+    schedule: { kind: 'cosine', warm_up_steps: 2, final_share: 0.1 },
+  },
+  distill: { losses: { tutor: 0.5, click_b: 0.5 } },
+});
+
+export function studentPlan(data: EncodedData, epochs: number, patience = 5): FitPlan {
+  const frame = { layout: data.layout, baseLogit: -0.5 };
+  const { model, needs } = preRanker('student_tarq', config, frame);
+  const { ranker } = teacherModel(config, frame);
+  return {
+    name: 'student',
+    trained: { [roles.model]: stateOf(data, model.initial(RandomStream.of(1, 'initial'))) },
+    frozen: { [roles.teacher]: stateOf(data, ranker.initial(RandomStream.of(2, 'initial'))) },
+    loss: preRankerLoss({
+      model,
+      layout: data.layout,
+      losses: config.distill.losses,
+      usesB: true,
+      teacher: { ranker, joint: false },
+    }),
+    needs,
+    primary: { shape: blockOf(data, 'a', 8), split: 'train' },
+    secondary: {
+      shape: blockOf(data, 'b', 4),
+      split: 'train',
+      teacher: ({ candidates }) => ({
+        logit: RandomStream.of(3, 'teacher').normals(candidates),
+        rank: Int32Array.from({ length: candidates }, (_, i) => 1 + (i % 4)),
+      }),
+    },
+    epochs,
+    epochsBefore: 0.3,
+    validation: { score: preRankerScores(model, data.layout, 'a'), shape: blockOf(data, 'a', 8), patience },
+  };
+}
+
+export const fitContext = (
+  data: EncodedData,
+  checkpointFolder: string,
+  progress: Progress = silentProgress,
+  device: Device = cpu,
+): FitContext => ({
+  data,
+  seed: 1,
+  training: config.training,
+  device,
+  checkpointFolder,
+  saveTo: checkpointFolder,
+  progress,
+});
