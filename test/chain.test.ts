@@ -37,7 +37,7 @@ describe('cascade train', () => {
       ...['codes', 'codebook', 'health', 'training_log'].map(
         (table) => `codebook/${table}/part-00000.parquet`,
       ),
-      'codebook/warm_up.safetensors',
+      'codebook/student.safetensors',
       ...['samples_c', 'training_log', 'validation'].map((table) => `teacher/${table}/part-00000.parquet`),
       'teacher/teacher.safetensors',
       ...['two_tower', 'two_tower_cosine', 'two_tower_cosine_recency', 'match_count', 'student_tarq'].map(
@@ -185,7 +185,7 @@ describe('one flipped byte', () => {
     ['samples/encoded/a/part-00000.arrow', ['teacher', '--force']],
     ['samples/encoded/index.json', ['codebook', '--force']],
     ['samples/transform.json', ['codebook', '--force']],
-    ['codebook/warm_up.safetensors', ['distill', '--force']],
+    ['codebook/student.safetensors', ['distill', '--force']],
     ['teacher/encoded/b/part-00000.arrow', ['distill', '--force']],
     ['teacher/teacher.safetensors', ['eval', '--force']],
     ['distill/student_tarq.safetensors', ['eval', '--force']],

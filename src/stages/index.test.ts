@@ -41,7 +41,7 @@ test.each([
   ['teacher.epochs=9', ['teacher']],
   ['teacher.recency=true', ['teacher', 'distill']],
   ['distill.epochs=9', ['distill']],
-  ['distill.student.sequence=attention', ['codebook', 'distill']],
+  ['distill.student.similarity_start=4', ['codebook', 'distill']],
   ['eval.teacher_top=3', ['eval']],
 ])('%s concerns %j', (override, expected) => {
   expect(affected(override)).toEqual(expected);
