@@ -148,6 +148,7 @@ function refits(bench: Workbench): NonNullable<FitPlan['between']> {
       await refitCodes(models[roles.model]!, step, coder, encoder, sample, student.refitIterations);
       return {};
     },
+    release: () => encoder.release(),
   };
 }
 
@@ -166,6 +167,7 @@ function upkeep(bench: Workbench): NonNullable<FitPlan['between']> {
     atEpochEnds: false,
     counts: ['restarts'],
     run: (models, step) => keepCodes(parts, models[roles.model]!, step),
+    release: () => parts.encoder.release(),
   };
 }
 

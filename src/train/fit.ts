@@ -56,9 +56,15 @@ export interface FitPlan {
       models: Readonly<Record<string, TrainedModel>>,
       step: number,
     ): Promise<Readonly<Record<string, number>>>;
+    /** Lets go of what was compiled for it; called when training ends. */
+    release?(): Promise<void>;
   };
   /** What else is measured at the end of each epoch, by name; it changes nothing. */
-  measure?(states: Readonly<Record<string, ModelState>>): Promise<Readonly<Record<string, number>>>;
+  readonly measure?: {
+    of(states: Readonly<Record<string, ModelState>>): Promise<Readonly<Record<string, number>>>;
+    /** Lets go of what was compiled for it; called when training ends. */
+    release(): Promise<void>;
+  };
   /** What early stopping looks at; without it the last state is the result. */
   readonly validation?: {
     /** Forward whose `logits` are scored on set A. */
@@ -227,6 +233,8 @@ class Training {
       task.end();
       await step.release();
       await this.validator?.release();
+      await plan.measure?.release();
+      await plan.between?.release?.();
     }
   }
 
@@ -291,7 +299,7 @@ class Training {
       step: this.state.step,
       validationAuc: value,
       terms,
-      measures: (await plan.measure?.(this.settled)) ?? {},
+      measures: (await plan.measure?.of(this.settled)) ?? {},
     };
     const epochs = [...this.state.epochs, report];
     const bestBefore = this.state.epochs[this.state.bestAt]?.validationAuc ?? null;

@@ -32,8 +32,19 @@ export async function encodeItems(
   coder: ItemCodes,
   device: Device,
 ): Promise<EncodedItems> {
-  const { levels, width } = coder;
   const encoder = new ItemEncoder(data, coder, device);
+  const encoded = await encodeAll(data, state, coder, encoder);
+  await encoder.release();
+  return encoded;
+}
+
+/** The same with an encoder that is kept. */
+export async function encodeAll(
+  data: EncodedData,
+  state: ModelState,
+  { levels, width }: ItemCodes,
+  encoder: ItemEncoder,
+): Promise<EncodedItems> {
   const { count } = data.items;
   const latents = new Float32Array(count * width);
   const codes = new Int32Array(count * levels);
@@ -44,7 +55,6 @@ export async function encodeItems(
     codes.set(outputs.codes!.subarray(0, size * levels), start * levels);
     for (let i = 0; i < size * levels; i++) sums[i % levels]! += outputs.errors![i]!;
   });
-  await encoder.release();
   return {
     latents,
     codes,

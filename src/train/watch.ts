@@ -5,15 +5,17 @@
  *   weight/…                    weights that started at 0, and similarity, the g of its kernel
  */
 import { codebookHealth } from '../codebooks/health.js';
-import { Forward } from '../engine/forward.js';
+import type { EncodedData } from '../data/encodedData.js';
+import { Forward, type ForwardFunction } from '../engine/forward.js';
 import type { ModelState } from '../engine/state.js';
+import { internal } from '../errors.js';
 import { embedBlock } from '../layers/inputs.js';
 import { WithinRequestError } from '../metrics/withinRequestError.js';
 import type { NamedModel } from '../models/registry.js';
 import { primedFactor } from '../models/weights.js';
 import { scoringBatches } from './batchStream.js';
 import type { FitPlan } from './fit.js';
-import { encodeItems } from './itemEncoding.js';
+import { encodeAll, ItemEncoder } from './itemEncoding.js';
 import { roles } from './objectives.js';
 import type { Workbench } from './workbench.js';
 
@@ -21,37 +23,47 @@ import type { Workbench } from './workbench.js';
 const errorBatches = 16;
 
 export function watchStudent(bench: Workbench, student: NamedModel): NonNullable<FitPlan['measure']> {
-  return async (states) => {
-    const state = states[roles.model]!;
-    const error = await withinRequestError(bench, student, state);
-    return {
-      ...(error !== null && { within_request_error: error }),
-      ...(await codeUse(bench, state)),
-      ...startedAtZero(state),
-    };
+  const { data, device } = bench;
+  const encoder = new ItemEncoder(data, bench.codes, device);
+  const attention = new Forward('within-request-error', attentionOf(student, data), device);
+  return {
+    async of(states) {
+      const state = states[roles.model]!;
+      const error = await withinRequestError(bench, student, attention, state);
+      return {
+        ...(error !== null && { within_request_error: error }),
+        ...(await codeUse(bench, encoder, state)),
+        ...startedAtZero(state),
+      };
+    },
+    async release() {
+      await encoder.release();
+      await attention.release();
+    },
   };
 }
 
+/** Forward of a student's attention term, approximate and exact. */
+const attentionOf =
+  ({ model }: NamedModel, { layout }: EncodedData): ForwardFunction =>
+  (models, batch) => {
+    const { parameters, rows } = models[roles.model]!;
+    const inputs = embedBlock(layout, rows, batch, 'b');
+    return { ...(model.attentionTerm ?? internal('a student without attention'))(inputs, parameters) };
+  };
+
 async function withinRequestError(
   bench: Workbench,
-  { model, needs }: NamedModel,
+  { needs }: NamedModel,
+  attention: Forward,
   state: ModelState,
 ): Promise<number | null> {
-  const { data, device } = bench;
-  if (!model.attentionTerm) return null;
-  const forward = new Forward(
-    'within-request-error',
-    (models, batch) => {
-      const { parameters, rows } = models[roles.model]!;
-      return { ...model.attentionTerm!(embedBlock(data.layout, rows, batch, 'b'), parameters) };
-    },
-    device,
-  );
+  const { data } = bench;
   const error = new WithinRequestError();
   const shape = bench.block('b');
   let batches = 0;
   for (const { batch, refs } of scoringBatches(data, needs, shape, 'validation')) {
-    const { approximate, exact } = await forward.over({ [roles.model]: state })(batch);
+    const { approximate, exact } = await attention.over({ [roles.model]: state })(batch);
     const mask = batch.tensors['b/candidate_mask']!.data;
     refs.forEach((_, r) => {
       const at = r * shape.candidates;
@@ -61,12 +73,11 @@ async function withinRequestError(
     });
     if (++batches === errorBatches) break;
   }
-  await forward.release();
   return error.value;
 }
 
-async function codeUse({ data, device, codes: coder }: Workbench, state: ModelState) {
-  const { codes, squaredErrors, variance } = await encodeItems(data, state, coder, device);
+async function codeUse({ data, codes: coder }: Workbench, encoder: ItemEncoder, state: ModelState) {
+  const { codes, squaredErrors, variance } = await encodeAll(data, state, coder, encoder);
   const { levels } = codebookHealth(codes, coder.levels, coder.codes, squaredErrors, variance);
   return Object.fromEntries(
     levels.flatMap(({ level, usage, perplexity }) => [
