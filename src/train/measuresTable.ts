@@ -1,6 +1,6 @@
 /**
  * `measures`: model, epoch, name, value: what each training was watched by, epoch by epoch. `loss/…` is the mean of a term over the
- * epoch before its weight; the other names are those of watch.ts.
+ * epoch before its weight; the other names are those of watch.ts. In the order of model, epoch and name.
  */
 import { columnsOf, type Schema } from '../data/columns.js';
 import { writeBatches } from '../data/parquet.js';
@@ -19,10 +19,12 @@ export async function writeMeasures(
   trainings: readonly { readonly model: string; readonly result: FitResult }[],
 ): Promise<void> {
   const rows = trainings.flatMap(({ model, result }) =>
-    result.epochs.flatMap(({ epoch, terms, measures }) => [
-      ...Object.entries(terms).map(([name, value]) => ({ model, epoch, name: `loss/${name}`, value })),
-      ...Object.entries(measures).map(([name, value]) => ({ model, epoch, name, value })),
-    ]),
+    result.epochs.flatMap(({ epoch, terms, measures }) => {
+      const losses = Object.entries(terms).map(([name, value]) => [`loss/${name}`, value] as const);
+      const all = new Map([...losses, ...Object.entries(measures)]);
+      // By name: a training that was cut off has them in the order of its checkpoint.
+      return [...all.keys()].toSorted().map((name) => ({ model, epoch, name, value: all.get(name)! }));
+    }),
   );
   await stage.withDuckdb((db) =>
     stage.write('measures/part-00000.parquet', (path) =>
