@@ -1,6 +1,6 @@
 /**
  * Variants of one config, each with several seeds, against the config as it is: what a setting is worth. A table in scripts/ablations/
- * names the config and the variants. Per seed the config itself is trained first, whole; a variant starts from a copy of that run, so
+ * names the config, `settings` that every run of it has, and the variants. Per seed the config itself is trained first, whole; a variant starts from a copy of that run, so
  * that only the stages run again whose settings it changes. Prints a Markdown table; finished runs are not trained again.
  */
 import { cpSync, existsSync, readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ if (!file) {
 const seeds = takeSeeds(flags);
 const onlyAt = flags.indexOf('--only');
 const only = onlyAt < 0 ? null : flags.splice(onlyAt, 2)[1].split(',');
-const { config, variants } = parse(readFileSync(file, 'utf8'));
+const { config, settings: world = {}, variants } = parse(readFileSync(file, 'utf8'));
 const folder = join('runs', `ablations-${basename(file).replace(/\.ya?ml$/, '')}`);
 
 const sets = (settings) =>
@@ -26,7 +26,7 @@ const chosen = Object.entries(variants).filter(([name]) => !only || only.include
 const base = [];
 const outcomes = new Map(chosen.map(([name]) => [name, []]));
 for (const seed of seeds) {
-  const common = ['--config', join(root, config), '--set', `seed=${seed}`, ...flags];
+  const common = ['--config', join(root, config), '--set', `seed=${seed}`, ...sets(world), ...flags];
   const baseRun = join(folder, `seed-${seed}`, 'base');
   console.error(`seed ${seed}: the config as it is`);
   base.push(trained([...common, '--run', baseRun]));
@@ -41,13 +41,16 @@ for (const seed of seeds) {
 }
 
 const aucs = (results, model, split) => results.map((result) => valueOf(result, model, 'a', 'auc', split));
-/** Within-request error of its attention term, and perplexity of its codes by level. */
+/** Within-request errors of its attention term and of its vector, its share of the teacher's picks, perplexity of its codes by level. */
 const studentMeasures = (results) => [
-  meanAndSpread(results.map(({ measures }) => measures.within_request_error)),
+  meanOf(results.map(({ measures }) => measures.within_request_error)),
+  meanOf(results.map(({ measures }) => measures.teacher_vector_error)),
+  meanOf(results.map((result) => valueOf(result, 'student', 'b', 'teacher_recall@3'))),
   results[0].health.levels
     .map((_, level) => mean(results.map(({ health }) => health.levels[level].perplexity)).toFixed(0))
     .join(', '),
 ];
+const meanOf = (values) => (values.every(Number.isFinite) ? meanAndSpread(values) : '–');
 const row = (name, settings, results, model) => {
   const test = aucs(results, model, 'test');
   const differences = test.map((value, i) => value - valueOf(base[i], 'student', 'a', 'auc'));
@@ -57,7 +60,7 @@ const row = (name, settings, results, model) => {
     meanAndSpread(aucs(results, model, 'validation')),
     meanAndSpread(test),
     results === base && model === 'student' ? '' : `${fixed(mean(differences))} ${interval(differences)}`,
-    ...(model === 'student' ? studentMeasures(results) : ['', '']),
+    ...(model === 'student' ? studentMeasures(results) : ['', '', '', '']),
   ];
 };
 const words = (settings) =>
@@ -72,7 +75,17 @@ console.log(
 );
 console.log(
   table(
-    ['variant', 'settings', 'validation', 'test', 'difference', 'within-request error', 'perplexity'],
+    [
+      'variant',
+      'settings',
+      'validation',
+      'test',
+      'difference',
+      'within-request error',
+      "error of the teacher's vector",
+      'teacher_recall@3',
+      'perplexity',
+    ],
     [
       row('**the config as it is**', '', base, 'student'),
       ...rivals.map((model) => row(model, '', base, model)),

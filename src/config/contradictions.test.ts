@@ -204,26 +204,29 @@ test('the sequence names item features that have embeddings, each once', () => {
 test('without a sequence, everything that looks at behaviours is named', () => {
   expect(complaint(features(`${user}\n${item}`))).toMatchInlineSnapshot(`
     "error  config.contradiction  pipeline.yaml:2:1  features.sequence
-           \`features.sequence\` is empty, so that models see no behaviours; \`teacher\`, \`distill.student\`, \`distill.rivals\`, \`distill.losses.alignment\`, \`distill.losses.reconstruction\` cannot work without them.
+           \`features.sequence\` is empty, so that models see no behaviours; \`teacher\`, \`distill.student\`, \`distill.rivals\` cannot work without them.
            Name the item features that describe a behaviour, for example \`sequence: [item_id]\`."
   `);
-  const less = complaint(features(`${user}\n${item}`), 'distill.losses.alignment=0', 'distill.rivals=[]');
-  expect(less).not.toContain('alignment');
-  expect(less).not.toContain('rivals');
+  const complaintOf = (...sets: string[]) => complaint(features(`${user}\n${item}`), ...sets);
+  expect(complaintOf('distill.rivals=[]')).not.toContain('rivals');
+  expect(complaintOf('distill.student.kind=tarq')).toContain('`distill.losses.alignment`');
+  expect(complaintOf('distill.student.kind=tarq', 'distill.losses.alignment=0')).not.toContain('alignment');
 });
 
 test("a student that learns the teacher's vector is as wide", () => {
   const lines = 'distill: {student: {kind: tarq, width: 16}}';
   expect(complaint(withLines(lines))).toMatchInlineSnapshot(`
     "error  config.contradiction  pipeline.yaml:6:33  distill.student.width
-           \`distill.student.width\` is 16 and \`teacher.width\` 32: a student of kind tarq learns the teacher's vector (\`distill.losses.reconstruction\` and \`distill.losses.alignment\` above 0), which must be as wide as its own.
-           Set at: distill.student.width (pipeline.yaml:6:33), teacher.width (default), distill.losses.reconstruction (default), distill.losses.alignment (default).
+           \`distill.student.width\` is 16 and \`teacher.width\` 32: a student of kind tarq learns the teacher's vector (\`distill.losses.alignment\` and \`distill.losses.reconstruction\` above 0), which must be as wide as its own.
+           Set at: distill.student.width (pipeline.yaml:6:33), teacher.width (default), distill.losses.alignment (default), distill.losses.reconstruction (default).
            Give both the same width, or set these losses to 0."
   `);
   expect(complaint(withLines(lines), 'teacher.width=16')).toBe('no problem');
   const without = ['distill.losses.reconstruction=0', 'distill.losses.alignment=0'];
   expect(complaint(withLines(lines), ...without)).toBe('no problem');
-  expect(complaint(withLines('distill: {student: {kind: tangent, width: 16}}'))).toBe('no problem');
+  const tangent = withLines('distill: {student: {kind: tangent, width: 16}}');
+  expect(complaint(tangent)).toBe('no problem');
+  expect(complaint(tangent, 'distill.losses.reconstruction=1')).toContain('a student of kind tangent');
 });
 
 test('heads divide the width of teacher and student', () => {

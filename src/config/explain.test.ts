@@ -111,7 +111,7 @@ test('what is missing is described, with where it belongs and an example', () =>
                feedback:
                  path: feedback/*.parquet
       error  config.contradiction  pipeline.yaml:2:1  features.sequence
-             \`features.sequence\` is empty, so that models see no behaviours; \`teacher\`, \`distill.student\`, \`distill.rivals\`, \`distill.losses.alignment\`, \`distill.losses.reconstruction\` cannot work without them.
+             \`features.sequence\` is empty, so that models see no behaviours; \`teacher\`, \`distill.student\`, \`distill.rivals\` cannot work without them.
              Name the item features that describe a behaviour, for example \`sequence: [item_id]\`.
       error  config.missing_key  pipeline.yaml:2:19  features.user[0].name
              \`features.user[0].name\` is missing: name of the feature.
@@ -206,7 +206,7 @@ samples: {sequence: {events: []}}`;
            It means: share of its rank part; the rest is the squared difference (default 0.5).
     error  config.out_of_range  pipeline.yaml:10:38  distill.losses.alignment
            \`distill.losses.alignment\` must be a number of at least 0; it is -1.
-           It means: codebook alignment (default 0.01).
+           It means: codebook alignment; where it is not given .01 for tarq, which it was made for, and 0 for other students.
     error  config.out_of_range  pipeline.yaml:11:24  training.optimizer.learning_rate
            \`training.optimizer.learning_rate\` must be a number above 0; it is 0.
            It means: step size (default 0.001).

@@ -63,3 +63,14 @@ test('without differences there is no value', () => {
   ).toBeNull();
   expect(errorOf([])).toBeNull();
 });
+
+test('vectors are added coordinate by coordinate', () => {
+  const error = new WithinRequestError();
+  const exact = [1, 10, 2, 30, 3, 50]; // [candidate, 2]
+  const approximate = [2, 0, 2, 0, 2, 0]; // knows neither coordinate
+  for (let d = 0; d < 2; d++) error.add(approximate, exact, d, 3, 2);
+  expect(error.value).toBeCloseTo(1, 12);
+  const first = new WithinRequestError();
+  for (let d = 0; d < 2; d++) first.add([1, 7, 2, 7, 3, 7], exact, d, 3, 2);
+  expect(first.value).toBeCloseTo(800 / 802, 12); // misses the second coordinate, of squares 800, and not the first, of 2
+});

@@ -10,16 +10,17 @@ export class WithinRequestError {
   private missed = 0;
   private total = 0;
 
-  /** Adds a request: `count` values of both from `at` on. */
-  add(approximate: ArrayLike<number>, exact: ArrayLike<number>, at: number, count: number): void {
+  /** Adds a request: `count` values of both, from `at` on and `stride` apart. Vectors are added coordinate by coordinate. */
+  add(approximate: ArrayLike<number>, exact: ArrayLike<number>, at: number, count: number, stride = 1): void {
     if (count < 2) return;
+    const end = at + count * stride;
     let meanApproximate = 0;
     let meanExact = 0;
-    for (let i = at; i < at + count; i++) {
+    for (let i = at; i < end; i += stride) {
       meanApproximate += approximate[i]! / count;
       meanExact += exact[i]! / count;
     }
-    for (let i = at; i < at + count; i++) {
+    for (let i = at; i < end; i += stride) {
       const centred = exact[i]! - meanExact;
       this.missed += (approximate[i]! - meanApproximate - centred) ** 2;
       this.total += centred ** 2;

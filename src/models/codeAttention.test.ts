@@ -121,6 +121,31 @@ describe.each(['tangent', 'prefix'] as const)('student %s', (kind) => {
   });
 });
 
+describe.each(['tangent', 'prefix'] as const)('student %s under a teacher', (kind) => {
+  it('is drawn to its vector by reconstruction and alignment, and its centres are not moved', () => {
+    const { model, inputs, parameters } = open(kind);
+    const { mask } = inputs;
+    const teacherVector = tf.randomNormal<tf.Rank.R3>([...mask.shape, 8], 0, 1, 'float32', 5);
+    const score = () => trainBlock(model, inputs, parameters, { mask, teacherVector });
+    const { vector, terms } = score();
+    const distances = tf.sum(tf.square(tf.sub(vector!, teacherVector)), 2);
+    const expected = tf.div(tf.sum(tf.mul(distances, mask)), tf.mul(2, tf.sum(mask)));
+    expect(terms.reconstruction!.dataSync()[0]).toBeCloseTo(expected.dataSync()[0]!, 4);
+
+    const moved = ['attention/head/weight', 'attention/codes/0', 'attention/value/bias'];
+    for (const term of ['reconstruction', 'alignment']) {
+      const { gradients } = valueAndGradients(
+        () => score().terms[term]!,
+        moved.map((name) => parameters[name]!),
+      );
+      const [head, centres, value] = gradients.map((gradient) => tf.norm(gradient).dataSync()[0]!);
+      expect(head).toBeGreaterThan(1e-4);
+      expect(value).toBeGreaterThan(1e-4);
+      expect(centres).toBe(0);
+    }
+  });
+});
+
 describe('one code per item', () => {
   it('is exact target attention', () => {
     const candidates = 6 * 6;

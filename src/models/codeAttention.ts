@@ -13,6 +13,8 @@
  * With several levels the table holds the codes' products with each behaviour, and the products of a candidate's codes add up (score
  * recombination): still no product per behaviour, though one addition. Codes are centres fitted by k-means (train/codeFitting.ts), not
  * by gradients; with `straight_through` the item's vector gets the gradient that its code would get.
+ * Where training asks for it, W (V Σ_j w_j e_j + v0) at the candidate's query is drawn to the teacher's vector, and the geometry of
+ * the first level's attended codes to that of the centres (tarq.md 1.7; further levels are residuals, which attend to nothing).
  * Source: tangent-codes.md sections 4 and 5 (measured level with exact attention on two sets with a gap).
  */
 import * as tf from '@tensorflow/tfjs';
@@ -26,7 +28,9 @@ import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
+import { sampledAlignment, type AlignmentSettings } from './sampledAlignment.js';
 import { codebookName, type ItemCodes } from './itemCodes.js';
+import { reconstructionLoss } from '../losses/reconstruction.js';
 import type { ItemState, PreRanker, UserState } from './preRanker.js';
 import { primed, primedInitial } from './weights.js';
 
@@ -38,6 +42,7 @@ export interface CodeAttentionOptions {
   readonly dimensions: Dimensions;
   /** Hidden width of the item's projection P. */
   readonly projectionHidden: number;
+  readonly losses: AlignmentSettings;
 }
 
 export function attentionCodes(student: CodeAttentionConfig, shared: number): ItemCodes {
@@ -66,11 +71,14 @@ interface Attended {
   readonly excess: tf.Tensor;
   /** Σ_j w_j phi_j */
   readonly centre: tf.Tensor3D;
-  /** exp(log_scale) W (V Σ_j w_j e_j + v0), of unit length before its scale; zero without history. */
+  /** h = W (V Σ_j w_j e_j + v0) */
+  readonly vector: tf.Tensor3D;
+  /** exp(log_scale) h / |h|; zero without history. */
   readonly direction: tf.Tensor3D;
 }
 
-export function codeAttention({ student, dimensions, projectionHidden }: CodeAttentionOptions): PreRanker {
+export function codeAttention(options: CodeAttentionOptions): PreRanker {
+  const { student, dimensions, projectionHidden, losses } = options;
   const { width, softCount } = student;
   const { shared, item, behaviours } = dimensions;
   const coder = attentionCodes(student, shared);
@@ -90,13 +98,26 @@ export function codeAttention({ student, dimensions, projectionHidden }: CodeAtt
   ): Attended & { weights: tf.Tensor } => {
     const logits = tf.add(products, tf.expandDims(bias, 1));
     const weights = tf.softmax(logits);
-    const vector = linear(parameters, 'head', linear(parameters, 'value', tf.matMul(weights, x)));
+    const vector = linear(
+      parameters,
+      'head',
+      linear(parameters, 'value', tf.matMul(weights, x)),
+    ) as tf.Tensor3D;
     return {
       weights,
+      vector,
       excess: tf.sub(tf.logSumExp(logits, 2), tf.exp(parameters.log_similarity!)),
       centre: tf.matMul(weights, phi),
       direction: tf.mul<tf.Tensor3D>(tf.mul(unit(vector), tf.exp(parameters.log_scale!)), present),
     };
+  };
+
+  /** Attention of queries [request, query, shared] in phi's space. */
+  const attendAt = (queries: tf.Tensor3D, sequence: SequenceInput, parameters: Parameters) => {
+    const { x, mask } = sequence;
+    const phi = kernel(x, parameters);
+    const products = tf.matMul(queries, phi, false, true);
+    return attendBy(products, sequenceBias(sequence, parameters), phi, x, hasHistory(mask), parameters);
   };
 
   /** w count + direction . P(x) + bias; `offset`: (phi(x) - q) . centre, [request, candidate]. */
@@ -115,12 +136,8 @@ export function codeAttention({ student, dimensions, projectionHidden }: CodeAtt
 
   /** User side with one level: per code the tangent's value at 0 and slope, and the direction; [request, code, 1 + shared + width]. */
   const codeTable = (sequence: SequenceInput, parameters: Parameters): UserState => {
-    const { x, mask } = sequence;
-    const phi = kernel(x, parameters);
-    const codes = spread(coder.codebooks(parameters)[0]!, x.shape[0]);
-    const products = tf.matMul(codes, phi, false, true);
-    const bias = sequenceBias(sequence, parameters);
-    const attended = attendBy(products, bias, phi, x, hasHistory(mask), parameters);
+    const codes = spread(coder.codebooks(parameters)[0]!, sequence.x.shape[0]);
+    const attended = attendAt(codes, sequence, parameters);
     const value = tf.expandDims(tf.softplus(attended.excess), 2);
     const slope = tf.mul(tf.expandDims(tf.sigmoid(attended.excess), 2), attended.centre);
     const atZero = tf.sub(value, tf.sum(tf.mul(slope, codes), 2, true));
@@ -217,27 +234,45 @@ export function codeAttention({ student, dimensions, projectionHidden }: CodeAtt
         ? scoreFromTable(user, state, parameters)
         : scoreByRecombination(user, state, parameters),
 
-    trainScore(inputs, parameters) {
-      const { exact, code } = queries(inputs, parameters);
+    trainScore(inputs, parameters, { teacherVector, mask }) {
+      const { exact, code, firstCodes } = queries(inputs, parameters);
       const query = student.straightThrough ? straightThrough(code, exact) : code;
-      return { logits: scoreAt(query, exact, inputs, parameters), terms: {} };
+      const { logits, vector } = scoreAt(query, exact, inputs, parameters);
+      if (!teacherVector) return { logits, terms: {}, vector };
+      const centres = stopGradient(coder.codebooks(parameters)[0]!);
+      const attendToFirst = (sequence: SequenceInput) =>
+        attendAt(spread(centres, sequence.x.shape[0]), sequence, parameters).vector;
+      const alignment = sampledAlignment(
+        {
+          latent: exact,
+          raw: [centres],
+          teacher: teacherVector,
+          personal: (sequence) => [attendToFirst(sequence)],
+          codes: [tf.reshape<tf.Rank.R2>(firstCodes, mask.shape)],
+          mask,
+          sequence: inputs.sequence,
+        },
+        losses,
+      );
+      const reconstruction = reconstructionLoss(vector, teacherVector, mask);
+      return { logits, terms: { reconstruction, alignment }, vector };
     },
 
     attentionTerm(inputs, parameters) {
       const { exact, code } = queries(inputs, parameters);
       return {
-        approximate: scoreAt(code, exact, inputs, parameters),
-        exact: scoreAt(exact, exact, inputs, parameters),
+        approximate: scoreAt(code, exact, inputs, parameters).logits,
+        exact: scoreAt(exact, exact, inputs, parameters).logits,
       };
     },
   };
 
-  /** phi of the candidates and their codes, constants: [request, candidate, shared]. */
+  /** phi of the candidates and their codes, constants: [request, candidate, shared]; first codes: [request · candidate]. */
   function queries({ item: { shared: x } }: RequestInputs, parameters: Parameters) {
     const exact = kernel(x, parameters) as tf.Tensor3D;
     const centres = coder.codebooks(parameters).map(stopGradient);
-    const { partialSums } = quantise(stopGradient(tf.reshape(exact, [-1, shared])), centres);
-    return { exact, code: tf.reshape<tf.Rank.R3>(partialSums.at(-1)!, exact.shape) };
+    const { partialSums, codes } = quantise(stopGradient(tf.reshape(exact, [-1, shared])), centres);
+    return { exact, code: tf.reshape<tf.Rank.R3>(partialSums.at(-1)!, exact.shape), firstCodes: codes[0]! };
   }
 
   /** The term with attention at these queries, corrected towards the exact ones. */
@@ -246,19 +281,11 @@ export function codeAttention({ student, dimensions, projectionHidden }: CodeAtt
     exact: tf.Tensor3D,
     { sequence, item: itemInput }: RequestInputs,
     parameters: Parameters,
-  ): tf.Tensor2D {
-    const phi = kernel(sequence.x, parameters);
-    const attended = attendBy(
-      tf.matMul(query, phi, false, true),
-      sequenceBias(sequence, parameters),
-      phi,
-      sequence.x,
-      hasHistory(sequence.mask),
-      parameters,
-    );
+  ): { logits: tf.Tensor2D; vector: tf.Tensor3D } {
+    const attended = attendAt(query, sequence, parameters);
     const offset = () => dot(tf.sub(exact, query), attended.centre);
     const projection = unit(mlp(parameters, 'projection', 2, itemInput.x));
-    return scoreOf(attended, offset, projection, parameters);
+    return { logits: scoreOf(attended, offset, projection, parameters), vector: attended.vector };
   }
 }
 

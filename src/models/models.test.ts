@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/support/models.js';
+import { lossWeights } from '../config/lossWeights.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { Forward } from '../engine/forward.js';
 import { RandomStream } from '../engine/random.js';
@@ -96,7 +97,7 @@ describe('a whole training step of the student, with teacher, both sets and ever
       losses: { click_b: 0.5, tutor: 0.7, alignment: 0.3, alignment_attached: true, reconstruction: 0.9 },
     },
   });
-  const { losses } = config.distill;
+  const losses = lossWeights(config.distill);
 
   const options = (joint: boolean): StepOptions => {
     const { model } = preRanker('student_tarq', config, frame());
@@ -201,7 +202,7 @@ describe('a whole training step of the student, with teacher, both sets and ever
     const loss = preRankerLoss({
       model,
       layout: data.layout,
-      losses: detached.distill.losses,
+      losses: lossWeights(detached.distill),
       usesB: false,
       teacher: { ranker: teacherModel(detached, frame()).ranker, joint: false },
     });

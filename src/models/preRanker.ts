@@ -32,6 +32,8 @@ export interface TrainedScore {
   readonly logits: tf.Tensor2D;
   /** Scalars by name: alignment, reconstruction, … */
   readonly terms: Readonly<Record<string, tf.Scalar>>;
+  /** What may be drawn to the teacher's vector: [request, candidate, width]. */
+  readonly vector?: tf.Tensor3D;
 }
 
 export interface PreRanker {

@@ -80,7 +80,12 @@ function student(config: Config, frame: ModelFrame): NamedModel {
     student.kind === 'tarq'
       ? { tarq: tarqOf(config, student, frame) }
       : {
-          attention: codeAttention({ student, dimensions: dims, projectionHidden: config.towers.width }),
+          attention: codeAttention({
+            student,
+            dimensions: dims,
+            projectionHidden: config.towers.width,
+            losses: config.distill.losses,
+          }),
         };
   const model = sumOf({ towers: studentTowers(config, frame), ...term, ...cheapTerms(student, dims) });
   return { model, needs: { matchCounts: student.matchCounts } };

@@ -43,9 +43,11 @@ export function sumOf(parts: Readonly<Record<string, PreRanker>>): PreRanker {
         const scored = entries.map(([name, part]) =>
           trainBlock(part, inputs, parametersOf(parameters, name), guide),
         );
+        const vector = scored.find((part) => part.vector)?.vector;
         return {
           logits: add(scored.map(({ logits }) => logits)),
           terms: Object.assign({}, ...scored.map(({ terms }) => terms)) as TrainedScore['terms'],
+          ...(vector && { vector }),
         };
       },
     }),

@@ -5,6 +5,7 @@ import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/support/models.js';
 import { newFolder } from '../../test/support/program.js';
 import { testConfig } from '../../test/support/trainingConfig.js';
+import { lossWeights } from '../config/lossWeights.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { RandomStream } from '../engine/random.js';
 import { attend } from '../layers/attention.js';
@@ -135,7 +136,7 @@ describe('T9: the alignment that ships finds no trivial solution', () => {
     const loss = preRankerLoss({
       model,
       layout: data.layout,
-      losses: config.distill.losses,
+      losses: lossWeights(config.distill),
       usesB: false,
       teacher: { ranker, joint: false },
     });

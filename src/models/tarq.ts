@@ -28,10 +28,10 @@ import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
-import { alignmentLoss } from '../losses/alignment.js';
 import { autoencoderLoss } from '../losses/autoencoder.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
 import { itemAutoencoder } from './itemAutoencoder.js';
+import { sampledAlignment, type AlignmentSettings } from './sampledAlignment.js';
 import type { PreRanker, TrainedScore, TrainingGuide } from './preRanker.js';
 import { similarityBias, similarityInitial } from './similarity.js';
 
@@ -41,11 +41,7 @@ export interface TarqOptions {
   readonly dimensions: Dimensions;
   /** Hidden width of the item's projection P. */
   readonly projectionHidden: number;
-  readonly losses: {
-    readonly alignmentAttached: boolean;
-    readonly alignmentSharpness: number;
-    readonly alignmentRequests: number;
-  };
+  readonly losses: AlignmentSettings;
 }
 
 export function tarqTerm({
@@ -227,9 +223,22 @@ export function tarqTerm({
       };
       if (guide.teacherVector) {
         terms.reconstruction = reconstructionLoss(vector, guide.teacherVector, guide.mask);
-        terms.alignment = alignment(inputs, latent, quantised, guide.teacherVector, parameters);
+        const { mask } = guide;
+        const [requests, candidates] = mask.shape;
+        terms.alignment = sampledAlignment(
+          {
+            latent: tf.reshape(latent, [requests, candidates, codebook.latentWidth]),
+            raw: autoencoder.codebooks(parameters),
+            teacher: guide.teacherVector,
+            personal: (sequence) => personalCodebooks(sequence, parameters),
+            codes: quantised.codes.map((codes) => tf.reshape<tf.Rank.R2>(codes, [requests, candidates])),
+            mask,
+            sequence: inputs.sequence,
+          },
+          losses,
+        );
       }
-      return { logits, terms };
+      return { logits, terms, vector };
     },
 
     attentionTerm(inputs, parameters) {
@@ -241,34 +250,4 @@ export function tarqTerm({
       };
     },
   };
-
-  /** Alignment on the first requests of the batch: rows are in random order, so this is an unbiased sample. */
-  function alignment(
-    inputs: RequestInputs,
-    latent: tf.Tensor2D,
-    quantised: Quantised,
-    teacher: tf.Tensor3D,
-    parameters: Parameters,
-  ): tf.Scalar {
-    const [requests, candidates] = inputs.mask.shape;
-    const sampled = Math.min(requests, losses.alignmentRequests);
-    const first = <T extends tf.Tensor>(x: T): T =>
-      tf.slice(
-        x,
-        x.shape.map(() => 0),
-        [sampled, ...x.shape.slice(1)],
-      );
-    const sequence = { x: first(inputs.sequence.x), mask: first(inputs.sequence.mask) };
-    return alignmentLoss(
-      {
-        latent: first(tf.reshape<tf.Rank.R3>(latent, [requests, candidates, codebook.latentWidth])),
-        raw: autoencoder.codebooks(parameters),
-        teacher: first(teacher),
-        personal: personalCodebooks(sequence, parameters),
-        codes: quantised.codes.map((codes) => first(tf.reshape<tf.Rank.R2>(codes, [requests, candidates]))),
-        mask: first(inputs.mask),
-      },
-      { attached: losses.alignmentAttached, sharpness: losses.alignmentSharpness },
-    );
-  }
 }

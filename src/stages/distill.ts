@@ -7,6 +7,7 @@
  * budget; the epoch kept is the one with the best validation AUC on set A. Interrupted and resumed = never interrupted.
  */
 import type { Config } from '../config/config.js';
+import { lossWeights, vectorLossesOf } from '../config/lossWeights.js';
 import type { TeacherScores } from '../data/batches.js';
 import { shardsPerWindow } from '../data/requestOrder.js';
 import type { ShardEntry } from '../data/shards.js';
@@ -93,12 +94,13 @@ function latest<T, R>(count: number, keyOf: (value: T) => string, make: (value: 
 
 async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promise<FitPlan> {
   const { config, data } = bench;
-  const { losses, epochs, patience } = config.distill;
+  const { epochs, patience } = config.distill;
+  const losses = lossWeights(config.distill);
   const { model, needs } = preRanker(name, config, bench.frame);
   const isStudent = name === studentName(config);
   const usesB = losses.clickB > 0 || losses.tutor > 0;
   const isTarq = name === 'student_tarq';
-  const takesVectors = isTarq && (losses.alignment > 0 || losses.reconstruction > 0);
+  const takesVectors = isStudent && vectorLossesOf(config.distill).length > 0;
   const state = isStudent
     ? await readModelState(await bench.stage.read('codebook', 'student.safetensors'))
     : bench.newState(model.initial(bench.initialStream('pre_ranker')), 'pre_ranker');
@@ -123,7 +125,13 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
     ...(usesB && { secondary: { shape: bench.block('b'), split: 'train', teacher: setC } }),
     epochs,
     epochsBefore: isTarq ? config.codebook.warmUp : 0,
-    ...(isStudent && { measure: watchStudent(bench, { model, needs }) }),
+    ...(isStudent && {
+      measure: watchStudent(
+        bench,
+        { model, needs },
+        teacher && { ranker, needs: teacherNeeds, state: teacher },
+      ),
+    }),
     ...(isStudent && !isTarq && { between: refits(bench) }),
     ...(isTarq && upkeepEvery(config.codebook) > 0 && { between: upkeep(bench) }),
     validation: { score: preRankerScores(model, data.layout, 'a'), shape: bench.block('a'), patience },

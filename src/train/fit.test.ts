@@ -7,6 +7,7 @@ import { fitContext, studentPlan } from '../../test/support/studentTraining.js';
 import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, stateOf } from '../../test/support/models.js';
+import { lossWeights } from '../config/lossWeights.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { RandomStream } from '../engine/random.js';
 import type { ModelState } from '../engine/state.js';
@@ -73,7 +74,7 @@ describe('training', () => {
       return {
         name: 'student',
         trained: { [roles.model]: stateOf(data, model.initial(RandomStream.of(1, 'initial'))) },
-        loss: preRankerLoss({ model, layout: data.layout, losses: own.distill.losses, usesB: false }),
+        loss: preRankerLoss({ model, layout: data.layout, losses: lossWeights(own.distill), usesB: false }),
         needs,
         primary: { shape: blockOf(data, 'a', 8), split: 'train' },
         epochs: 2,
@@ -128,7 +129,7 @@ describe('training', () => {
       return {
         name: 'student',
         trained: { [roles.model]: stateOf(data, model.initial(RandomStream.of(1, 'initial'))) },
-        loss: preRankerLoss({ model, layout: data.layout, losses: own.distill.losses, usesB: false }),
+        loss: preRankerLoss({ model, layout: data.layout, losses: lossWeights(own.distill), usesB: false }),
         needs,
         primary: { shape: blockOf(data, 'a', 8), split: 'train' },
         epochs: 2,

@@ -3,7 +3,7 @@
  * models no loss; here they meet.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Config } from '../config/config.js';
+import type { LossWeights } from '../config/lossWeights.js';
 import type { InputLayout } from '../data/inputLayout.js';
 import type { SetName } from '../data/encodedData.js';
 import type { ForwardFunction } from '../engine/forward.js';
@@ -25,7 +25,7 @@ export const roles = { model: 'model', teacher: 'teacher' } as const;
 export interface PreRankerObjective {
   readonly model: PreRanker;
   readonly layout: InputLayout;
-  readonly losses: Config['distill']['losses'];
+  readonly losses: LossWeights;
   /** Whether the batches hold a block of set B. */
   readonly usesB: boolean;
   /** The teacher inside the step, for a student that takes its vectors; `joint` trains it on with its own click loss. */

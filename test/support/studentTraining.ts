@@ -1,4 +1,5 @@
 /** The TARQ student with a frozen teacher on both sets of the small test data: everything that a checkpoint must hold is in use. */
+import { lossWeights } from '../../src/config/lossWeights.js';
 import type { EncodedData } from '../../src/data/encodedData.js';
 import type { Device } from '../../src/engine/device.js';
 import { RandomStream } from '../../src/engine/random.js';
@@ -28,7 +29,7 @@ export function studentPlan(data: EncodedData, epochs: number, patience = 5): Fi
     loss: preRankerLoss({
       model,
       layout: data.layout,
-      losses: config.distill.losses,
+      losses: lossWeights(config.distill),
       usesB: true,
       teacher: { ranker, joint: false },
     }),

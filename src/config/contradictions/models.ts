@@ -1,4 +1,5 @@
 /** Models, losses and metrics that the other settings leave without what they need. */
+import { vectorLossesOf } from '../lossWeights.js';
 import { pathText, type Path } from '../path.js';
 import type { Check, Contradiction } from './contradiction.js';
 
@@ -34,9 +35,7 @@ const sequenceIsThere: Check = ({ features, distill }) => {
     ['teacher'],
     ['distill', 'student'],
     ...(distill.rivals.length > 0 ? [['distill', 'rivals']] : []),
-    ...(['alignment', 'reconstruction'] as const)
-      .filter((loss) => distill.losses[loss] > 0)
-      .map((loss) => ['distill', 'losses', loss]),
+    ...vectorLossesOf(distill).map((loss) => ['distill', 'losses', loss]),
   ];
   return [
     {
@@ -47,10 +46,11 @@ const sequenceIsThere: Check = ({ features, distill }) => {
   ];
 };
 
-/** TARQ's vector is drawn to the teacher's, so that both must have the same width. */
-const studentFitsTeacher: Check = ({ teacher, distill: { student, losses } }) => {
-  const taken = (['reconstruction', 'alignment'] as const).filter((loss) => losses[loss] > 0);
-  if (student.kind !== 'tarq' || taken.length === 0 || student.width === teacher.width) return [];
+/** A student's vector that is drawn to the teacher's must be as wide. */
+const studentFitsTeacher: Check = ({ teacher, distill }) => {
+  const taken = vectorLossesOf(distill);
+  const { student } = distill;
+  if (taken.length === 0 || student.width === teacher.width) return [];
   return [
     {
       paths: [
@@ -58,7 +58,7 @@ const studentFitsTeacher: Check = ({ teacher, distill: { student, losses } }) =>
         ['teacher', 'width'],
         ...taken.map((loss) => ['distill', 'losses', loss]),
       ],
-      what: `\`distill.student.width\` is ${student.width} and \`teacher.width\` ${teacher.width}: a student of kind tarq learns the teacher's vector (${taken.map((loss) => `\`distill.losses.${loss}\``).join(' and ')} above 0), which must be as wide as its own.`,
+      what: `\`distill.student.width\` is ${student.width} and \`teacher.width\` ${teacher.width}: a student of kind ${student.kind} learns the teacher's vector (${taken.map((loss) => `\`distill.losses.${loss}\``).join(' and ')} above 0), which must be as wide as its own.`,
       mend: 'Give both the same width, or set these losses to 0.',
     },
   ];

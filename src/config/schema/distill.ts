@@ -98,7 +98,10 @@ export const distill = z.strictObject({
         tutor_alpha: key(share.default(0.5), 'share of its rank part; the rest is the squared difference'),
         tutor_top: key(count.default(10), 'candidates the ranker passes on: top of the rank part'),
         tutor_on: key(z.enum(['logits', 'probabilities']).default('logits'), 'what the tutor loss compares'),
-        alignment: key(weight.default(0.01), 'codebook alignment'),
+        alignment: key(
+          weight.optional(),
+          'codebook alignment; where it is not given .01 for tarq, which it was made for, and 0 for other students',
+        ),
         alignment_attached: key(
           z.boolean().default(false),
           "gradient to raw codes and encoder as in the authors' code; measured: it collapses the codebooks",
@@ -108,7 +111,10 @@ export const distill = z.strictObject({
           'distances are scaled to this mean before the softmax, so that the loss lives at any scale of embeddings; 0 = as the paper',
         ),
         alignment_requests: key(count.default(128), 'requests of a step that the alignment is computed on'),
-        reconstruction: key(weight.default(1), "half squared distance of student's and teacher's vector"),
+        reconstruction: key(
+          weight.optional(),
+          "half squared distance of student's and teacher's vector; where it is not given 1 for tarq and 0 for other students",
+        ),
         autoencoder: key(weight.default(1), 'RQ-VAE loss that goes on during distillation'),
       })
       .prefault({}),

@@ -1,0 +1,33 @@
+/** Loss weights of the student: what the config gives, and its own default for a loss that fits one kind of student better than others. */
+import type { Config } from './config.js';
+
+/** The losses that draw the student to the teacher's vector. */
+const vectorLosses = ['alignment', 'reconstruction'] as const;
+type VectorLoss = (typeof vectorLosses)[number];
+
+/** Both were made for TARQ. */
+const tarqWeights: Readonly<Record<VectorLoss, number>> = { alignment: 0.01, reconstruction: 1 };
+
+/** The same words in YAML and in the code. */
+interface StudentAndLosses {
+  readonly student: { readonly kind: string };
+  readonly losses: Readonly<Partial<Record<VectorLoss, number | undefined>>>;
+}
+
+export type LossWeights = Omit<Config['distill']['losses'], VectorLoss> &
+  Readonly<Record<VectorLoss, number>>;
+
+export function lossWeights(distill: Config['distill']): LossWeights {
+  return { ...distill.losses, ...vectorLossWeights(distill) };
+}
+
+function vectorLossWeights({ student, losses }: StudentAndLosses): Record<VectorLoss, number> {
+  const weight = (loss: VectorLoss) => losses[loss] ?? (student.kind === 'tarq' ? tarqWeights[loss] : 0);
+  return { alignment: weight('alignment'), reconstruction: weight('reconstruction') };
+}
+
+/** Which of them the student is trained by. */
+export function vectorLossesOf(distill: StudentAndLosses): VectorLoss[] {
+  const weights = vectorLossWeights(distill);
+  return vectorLosses.filter((loss) => weights[loss] > 0);
+}
