@@ -33,7 +33,10 @@ export type TracedModels = Readonly<Record<string, TracedModel>>;
 export type BatchTensors = Readonly<Record<string, tf.Tensor>>;
 
 /** The terms of a loss by name; the step minimises the sum of weight times value and reports each value. */
-export type LossTerms = Readonly<Record<string, { readonly value: tf.Scalar; readonly weight: number }>>;
+/** A weight that changes over the training is a scalar of the batch. */
+export type LossTerms = Readonly<
+  Record<string, { readonly value: tf.Scalar; readonly weight: number | tf.Scalar }>
+>;
 
 export type LossFunction = (models: TracedModels, batch: BatchTensors) => LossTerms;
 

@@ -48,8 +48,8 @@ export interface Verdict {
   readonly facts: VerdictFacts;
 }
 
-/** `measured`: set A, test split, all slices; with `student` and `two_tower` at least. */
-export function verdict(measured: Measurements): Verdict {
+/** `measured`: set A, test split, all slices; with `student` and `two_tower` at least. `advice`: for a student below its two-tower. */
+export function verdict(measured: Measurements, advice: string): Verdict {
   const student = measured.of('student', 'auc');
   const baseline = measured.of('two_tower', 'auc');
   const teacher = measured.find('teacher', 'auc');
@@ -74,7 +74,7 @@ export function verdict(measured: Measurements): Verdict {
     gap: gap && { ...gap, open: isOpen },
     closed: teacher && isOpen ? gapClosed(student, rival, teacher) : { value: null, low: null, high: null },
   };
-  return { sentence: sentenceOf(facts), facts };
+  return { sentence: sentenceOf(facts, advice), facts };
 }
 
 /** The row `gap_closed` of the `metrics` table; its value is null where there is no gap. */
@@ -90,7 +90,7 @@ export function outcomeOf({ low, high }: Estimate): Outcome {
 
 // --------------------------------------------------------------------------------------------------------------- words
 
-function sentenceOf(facts: VerdictFacts): string {
+function sentenceOf(facts: VerdictFacts, advice: string): string {
   const { baseline, student, outcome, gap } = facts;
   if (student === null || baseline.value === null) {
     return 'No verdict: the AUC on test days is undefined, since all rows are of one class.';
@@ -101,7 +101,7 @@ function sentenceOf(facts: VerdictFacts): string {
   }
   if (gap === null)
     return `${capital(against)}${belowRival(facts)}; there is no teacher, so no gap is stated.`;
-  if (gap.open) return `${capital(against)}${aboutOpenGap(facts)}.`;
+  if (gap.open) return `${capital(against)}${aboutOpenGap(facts, advice)}.`;
   const noGap = `the teacher ${auc(facts.teacher)} is not above the best simple rival (${rivalOf(facts)}, difference ${estimate(gap)})`;
   return outcome === 'worse'
     ? `${against}, and there is no gap to close: ${noGap}; ship ${facts.rival.model}.`
@@ -121,11 +121,11 @@ function againstBaseline(outcome: Outcome, student: number, rival: number, diffe
   }
 }
 
-function aboutOpenGap(facts: VerdictFacts): string {
+function aboutOpenGap(facts: VerdictFacts, advice: string): string {
   const { teacher, closed, outcome } = facts;
   const gap = `the gap between the best simple rival (${rivalOf(facts)}) and the teacher ${auc(teacher)}`;
   if (outcome === 'worse') {
-    return `, and closes none of ${gap}; try distill.student.similarity_start 5, more distill.epochs or a lower distill.losses.alignment`;
+    return `, and closes none of ${gap}; ${advice}`;
   }
   const below = belowRival(facts);
   if (below !== '') return `${below}: it closes none of ${gap}`;

@@ -21,13 +21,14 @@ import {
   type PreRankerName,
 } from '../models/registry.js';
 import { internal } from '../errors.js';
+import { advice } from '../report/advice.js';
 import type { Stage, StageResult } from '../run/stage.js';
 import { distinctItems, drawItems, refitCodes, trainingItems } from '../train/codeFitting.js';
 import { healthLines, writeCodebook } from '../train/codebookTables.js';
 import { keepCodes, upkeepEvery } from '../train/codeUpkeep.js';
 import { fit, type FitPlan, type FitResult } from '../train/fit.js';
 import { ItemEncoder } from '../train/itemEncoding.js';
-import { preRankerLoss, preRankerScores, roles } from '../train/objectives.js';
+import { preRankerLoss, preRankerScores, roles, vectorLossShare } from '../train/objectives.js';
 import { readTeacherScores, teacherFile } from '../train/teacherScores.js';
 import { writeMeasures } from '../train/measuresTable.js';
 import { writeTrainingLog } from '../train/trainingLog.js';
@@ -58,7 +59,24 @@ export async function distill(stage: Stage, config: Config): Promise<StageResult
     return `${model}: validation AUC ${auc} at epoch ${bestEpoch?.epoch ?? 0} of ${epochs.at(-1)?.epoch ?? 0}`;
   });
   const measures = trainings.at(-1)!.result.bestEpoch?.measures ?? {};
-  return { lines: [...lines, ...healthLines(health)], data: { models: lines, health, measures } };
+  const behind = behindItsBaseline(trainings, config);
+  for (const line of behind) stage.progress.note(line);
+  return { lines: [...lines, ...behind, ...healthLines(health)], data: { models: lines, health, measures } };
+}
+
+/** Says so, and what to try, where the student is below its own two-tower on validation. */
+function behindItsBaseline(
+  trainings: readonly { readonly model: PreRankerName; readonly result: FitResult }[],
+  config: Config,
+): string[] {
+  const [baseline, student] = [trainings[0]!, trainings.at(-1)!].map(
+    ({ result }) => result.bestEpoch?.validationAuc ?? null,
+  );
+  if (baseline == null || student == null || student >= baseline) return [];
+  const name = studentName(config);
+  return [
+    `WORSE: ${name} ${student.toFixed(4)} is below its own two-tower ${baseline.toFixed(4)} on validation; ${advice(config)}`,
+  ];
 }
 
 type SetC = (entry: ShardEntry) => TeacherScores;
@@ -120,6 +138,7 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
       usesB,
       ...(takesVectors && { teacher: { ranker, joint } }),
     }),
+    ...(takesVectors && vectorLossShare(losses)),
     needs: { matchCounts: needs.matchCounts || (takesVectors && teacherNeeds.matchCounts) },
     primary: { shape: bench.block('a'), split: 'train' },
     ...(usesB && { secondary: { shape: bench.block('b'), split: 'train', teacher: setC } }),

@@ -19,6 +19,7 @@ import { decimals } from '../metrics/numbers.js';
 import { pick, selectRequests } from '../metrics/scoredSet.js';
 import { gapClosedRow, verdict, type Verdict } from '../metrics/verdict.js';
 import { studentName } from '../models/registry.js';
+import { advice } from '../report/advice.js';
 import { reportHtml } from '../report/report.js';
 import { tableLines } from '../report/table.js';
 import type { Stage, StageResult } from '../run/stage.js';
@@ -41,7 +42,7 @@ export async function evaluate(stage: Stage, config: Config): Promise<StageResul
   }
   const measured = all.map((scored) => ({ scored, measurements: measureAll(bench, scored) }));
   const test = measured.find(({ scored }) => scored.set === 'a' && scored.split === 'test')!; // samples refuse an empty split
-  const judged = verdict(test.measurements);
+  const judged = verdict(test.measurements, advice(config));
   const rows = [
     ...measured.flatMap(({ scored, measurements }) =>
       measurements.rows({ split: scored.split, set: scored.set, slice: 'all' }),

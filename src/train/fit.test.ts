@@ -17,7 +17,7 @@ import { fit, type FitPlan, type FitResult } from './fit.js';
 import { keepCodes } from './codeUpkeep.js';
 import { distinctItems, refitCodes, trainingItems } from './codeFitting.js';
 import { ItemEncoder } from './itemEncoding.js';
-import { preRankerLoss, preRankerScores, roles } from './objectives.js';
+import { preRankerLoss, preRankerScores, roles, vectorLossShare } from './objectives.js';
 
 let data: EncodedData;
 
@@ -51,6 +51,28 @@ const bytesOf = ({ best, epochs, log, steps, position }: FitResult) => ({
 });
 
 describe('training', () => {
+  it('weighs alignment and reconstruction by their schedule, and logs them unweighted', async () => {
+    const only = (scalars?: FitPlan['scalars']): FitPlan => ({
+      ...plan(0.5),
+      loss: (models, batch) => {
+        const { reconstruction_a: term } = plan(0.5).loss(models, batch);
+        return { term: term! };
+      },
+      ...(scalars && { scalars }),
+    });
+    const losses = lossWeights(
+      testConfig({ distill: { losses: { vector_schedule: { kind: 'linear', final_share: 0 } } } }).distill,
+    );
+    const fallen = await fit(only(vectorLossShare(losses).scalars), context(newFolder()));
+    const whole = await fit(only(), context(newFolder()));
+    const shares = fallen.log.loss!.map((loss, i) => loss / fallen.log.term![i]!);
+    shares.forEach((share, i) => {
+      expect(share).toBeCloseTo(1 - (i + 1) / fallen.steps, 5);
+    });
+    expect(whole.log.loss![0]).toBeCloseTo(fallen.log.term![0]!, 6);
+    expect(vectorLossShare(lossWeights(testConfig().distill))).toEqual({});
+  });
+
   it('ends with the same bytes after being cut off at any step and going on, as if it had never stopped', async () => {
     const whole = bytesOf(await fit(plan(2.6), context(newFolder())));
     expect(whole.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 2.6]);

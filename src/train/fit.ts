@@ -37,6 +37,8 @@ export interface FitPlan {
   readonly frozen?: Readonly<Record<string, ModelState>>;
   readonly loss: LossFunction;
   readonly needs: BatchNeeds;
+  /** Numbers that the loss reads beside the batch, by step (from 1) of all steps of the budget. */
+  readonly scalars?: (step: number, steps: number) => Readonly<Record<string, number>>;
   /** Its pass is the epoch. */
   readonly primary: BlockSource;
   readonly secondary?: BlockSource;
@@ -215,7 +217,7 @@ class Training {
         const batch: FeedBatch | null = left > 0 ? stream.next(left) : null;
         await running;
         if (batch) {
-          running = this.takeStep(step, batch, budget.learningRate, task);
+          running = this.takeStep(step, batch, budget, task);
           this.state = { ...this.state, position: stream.position };
         } else {
           await this.endEpoch(left <= 0);
@@ -253,12 +255,12 @@ class Training {
   private async takeStep(
     step: TrainingStep,
     batch: FeedBatch,
-    learningRate: LearningRate,
+    { steps, learningRate }: Budget,
     task: { update(done: number, words: string): void },
   ): Promise<void> {
     const number = this.state.step + 1;
     this.state = { ...this.state, step: number };
-    const report = await step.take(batch, number);
+    const report = await step.take(withScalars(batch, this.plan.scalars?.(number, steps) ?? {}), number);
     const values = {
       ...report.terms,
       ...(await this.betweenSteps(number)),
@@ -360,6 +362,14 @@ function budgetOf({ primary, epochs, epochsBefore = 0 }: FitPlan, { data, traini
     steps,
     learningRate: (step) => optimizer.learningRate * scheduleShare(schedule, step, steps),
   };
+}
+
+function withScalars(batch: FeedBatch, scalars: Readonly<Record<string, number>>): FeedBatch {
+  const tensors = mapValues(scalars, (value) => ({
+    spec: { shape: [], dtype: 'float32' as const },
+    data: Float32Array.of(value),
+  }));
+  return { ...batch, tensors: { ...batch.tensors, ...tensors } };
 }
 
 /** The config's optimiser; rows at rest are not moved where the config says so. */

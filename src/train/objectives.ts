@@ -9,6 +9,7 @@ import type { SetName } from '../data/encodedData.js';
 import type { ForwardFunction } from '../engine/forward.js';
 import type { BatchTensors, LossFunction, LossTerms, TracedModels } from '../engine/gradients.js';
 import { stopGradient } from '../engine/autodiff.js';
+import { scheduleShare } from '../engine/optim/schedule.js';
 import { dimensions, embedBlock, embedItems, type RequestInputs } from '../layers/inputs.js';
 import { autoencoderLoss, type AutoencoderOptions } from '../losses/autoencoder.js';
 import { clickLoss } from '../losses/click.js';
@@ -16,6 +17,7 @@ import { tutorLoss } from '../losses/tutor.js';
 import type { ItemAutoencoder } from '../models/itemAutoencoder.js';
 import { parametersOf, scoreBlock, trainBlock, type PreRanker } from '../models/preRanker.js';
 import type { Ranker } from '../models/ranker.js';
+import type { FitPlan } from './fit.js';
 
 type Terms = Record<string, LossTerms[string]>;
 
@@ -30,6 +32,15 @@ export interface PreRankerObjective {
   readonly usesB: boolean;
   /** The teacher inside the step, for a student that takes its vectors; `joint` trains it on with its own click loss. */
   readonly teacher?: { readonly ranker: Ranker; readonly joint: boolean };
+}
+
+/** Name in a batch of the share of the weights of alignment and reconstruction; without it they are whole. */
+const vectorShare = 'losses/vector_share';
+
+/** That share over a training, where it changes. */
+export function vectorLossShare({ vectorSchedule }: LossWeights): Pick<FitPlan, 'scalars'> {
+  if (vectorSchedule.kind === 'constant' && vectorSchedule.warmUpSteps === 0) return {};
+  return { scalars: (step, steps) => ({ [vectorShare]: scheduleShare(vectorSchedule, step, steps) }) };
 }
 
 /** Loss of the two-tower, its rivals and the students: the same data and the same click and tutor losses for each. */
@@ -58,13 +69,14 @@ function addBlock(
   const { logits, terms: own } = trainBlock(model, inputs, parameters, guide);
 
   terms[`click_${set}`] = { value: blockClickLoss(logits, batch, set, inputs), weight: clickWeight };
-  const weights: Readonly<Record<string, number>> = {
-    alignment: losses.alignment,
-    reconstruction: losses.reconstruction,
-    autoencoder: losses.autoencoder,
-  };
+  const { alignment, reconstruction, autoencoder } = losses;
+  const weights: Readonly<Record<string, number>> = { alignment, reconstruction, autoencoder };
+  const share = batch[vectorShare] as tf.Scalar | undefined;
   for (const [name, value] of Object.entries(own)) {
-    if (weights[name] !== 0) terms[`${name}_${set}`] = { value, weight: weights[name] ?? 1 };
+    const weight = weights[name] ?? 1;
+    const isScheduled = share && (name === 'alignment' || name === 'reconstruction');
+    if (weight !== 0)
+      terms[`${name}_${set}`] = { value, weight: isScheduled ? tf.mul(share, weight) : weight };
   }
   if (teacher?.joint && taught) {
     terms[`teacher_click_${set}`] = {

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { attention, cheapTerms } from './attention.js';
 import { key, usualKind, count, share, weight, width } from './parts.js';
-import { budget } from './training.js';
+import { budget, schedule } from './training.js';
 
 const tarq = z.strictObject({
   kind: z.literal('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
@@ -114,6 +114,10 @@ export const distill = z.strictObject({
         reconstruction: key(
           weight.optional(),
           "half squared distance of student's and teacher's vector; where it is not given 1 for tarq and 0 for other students",
+        ),
+        vector_schedule: key(
+          schedule.prefault({}),
+          'share of the weights of alignment and reconstruction over the steps of the budget',
         ),
         autoencoder: key(weight.default(1), 'RQ-VAE loss that goes on during distillation'),
       })

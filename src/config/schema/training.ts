@@ -34,7 +34,7 @@ const optimizer = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const schedule = z.discriminatedUnion('kind', [
+export const schedule = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: usualKind('constant').describe('always the same, after the warm-up'),
     warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
@@ -42,12 +42,12 @@ const schedule = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('linear').describe('falls in a line over the budget'),
     warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
-    final_share: key(share.default(0), 'share of the learning rate left at the end of the budget'),
+    final_share: key(share.default(0), 'share left at the end of the budget'),
   }),
   z.strictObject({
     kind: z.literal('cosine').describe('falls along half a cosine over the budget'),
     warm_up_steps: key(z.int().min(0).default(0), 'steps of linear rise'),
-    final_share: key(share.default(0), 'share of the learning rate left at the end of the budget'),
+    final_share: key(share.default(0), 'share left at the end of the budget'),
   }),
 ]);
 
