@@ -27,6 +27,8 @@ const task = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const { run, model: name, block, epochs } = task;
 const { config } = loadConfig({ file: join(run, 'config.yaml'), sets: task.settings, run });
 const device = { provider: 'cpu', threads: task.threads };
+/** Its own: a checkpoint of another round must not be found. */
+const folder = mkdtempSync(join(task.work, 'ours-'));
 
 const started = performance.now();
 const data = await readSamples();
@@ -41,8 +43,8 @@ const {
   device,
   seed: config.seed,
   training: config.training,
-  checkpointFolder: join(task.work, 'checkpoint'),
-  saveTo: task.work,
+  checkpointFolder: join(folder, 'checkpoint'),
+  saveTo: folder,
   progress: silentProgress,
 });
 const tensors = storedTensors(best[roles.model]);
@@ -62,7 +64,6 @@ console.log(
 
 /** The training and validation parts of set A, encoded from their Parquet files as the stage `samples` does. */
 async function readSamples() {
-  const folder = mkdtempSync(join(task.work, 'ours-'));
   const stage = new Stage('samples', folder, config, silentProgress, new Map(), []);
   mkdirSync(stage.folder);
   const samples = join(run, 'samples');
