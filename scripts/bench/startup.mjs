@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from './median.mjs';
 import { stepNames } from './pipelineSteps.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -18,8 +19,6 @@ const { values: flags } = parseArgs({
     config: { type: 'string', default: 'configs/quickstart.yaml' },
   },
 });
-
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Wall and processor milliseconds of a child process, and what it printed. */
 function time(args) {

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs';
 import { writeSafetensors } from '../../dist/engine/safetensors.js';
+import { median } from './median.mjs';
 import { makeBatch, makeStep, stepNames, storedStep } from './pipelineSteps.mjs';
 import { requireTorch, startTorch } from './torchProcess.mjs';
 
@@ -31,12 +32,6 @@ const names = flags.models ? list(flags.models) : stepNames;
 const rounds = Number(flags.rounds);
 const stepsOfRound = Number(flags.steps);
 const forms = ['compile', 'eager', 'sdpa'];
-
-const median = (values) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
 
 /** Our step as a rival: takes steps and says the processor time of each and the last terms. */
 function ourRival(name, batch, without) {

@@ -7,14 +7,16 @@ import { fileURLToPath } from 'node:url';
 const folder = dirname(fileURLToPath(import.meta.url));
 const oneThread = { OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' };
 
-/** Ends the program with exit code 2 where PYTHON names no Python that has torch. */
-export function requireTorch() {
+/** Ends the program with exit code 2 where PYTHON names no Python that has torch and these packages. */
+export function requireTorch(...packages) {
   const python = process.env.PYTHON;
-  const found = python && spawnSync(python, ['-c', 'import torch'], { stdio: 'ignore' }).status === 0;
+  const wanted = ['torch', ...packages];
+  const found =
+    python && spawnSync(python, ['-c', `import ${wanted.join(', ')}`], { stdio: 'ignore' }).status === 0;
   if (found) return python;
   console.error(
     python
-      ? `PYTHON=${python} cannot import torch: install it there (pip install torch).`
+      ? `PYTHON=${python} cannot import ${wanted.join(' and ')}: install it there (pip install ${wanted.join(' ')}).`
       : 'PYTHON is not set: name a Python that has torch, such as PYTHON=/path/to/venv/bin/python, or measure our side alone with --ours.',
   );
   process.exit(2);

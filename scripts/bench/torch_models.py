@@ -131,7 +131,7 @@ def log_softness(distances):
 
 
 def tarq(w, x, teacher_vector, candidate_mask, sdpa):
-    """The student: logits and its own terms."""
+    """The student: logits and its own terms; without a teacher's vector the logits alone."""
     seq, cand = x["sequence"], x["item"]
     requests, candidates, width = cand.shape
     p = "tarq/"
@@ -174,6 +174,8 @@ def tarq(w, x, teacher_vector, candidate_mask, sdpa):
             level, chosen[level].view(requests, candidates, -1), similar.view(requests, candidates, -1)
         )
     logits = head(w, p, student, cand)
+    if teacher_vector is None:
+        return logits, {}
 
     mask = candidate_mask
     counted = mask.sum().clamp(min=1)
@@ -205,9 +207,50 @@ def tarq(w, x, teacher_vector, candidate_mask, sdpa):
         divergence = ((log_p.exp() - log_q.exp()) * ratio).sum(2)
         alignment = alignment + (divergence * mask).sum() / counted
         raw_left = raw_left - F.embedding(indices[level], raw)
-        index = indices[level].view(requests, candidates, 1).expand(-1, -1, width)
+        index = indices[level].view(requests, candidates, 1).expand(-1, -1, personal.shape[-1])
         left = left - torch.gather(personal, 1, index)
     return logits, {"autoencoder": autoencoder, "reconstruction": reconstruction, "alignment": alignment}
+
+
+def kernel(w, x):
+    return unit(x) * (w["attention/log_similarity"] / 2).exp()
+
+
+def tangent(w, x):
+    """The term of the student with one code of many and a tangent."""
+    p = "attention/"
+    phi, exact = kernel(w, x["sequence"]), kernel(w, x["item"])
+    with torch.no_grad():
+        codes = w[p + "codes/0"]
+        flat = exact.flatten(0, 1)
+        code = F.embedding(squared_distances(flat, codes).argmin(1), codes).view_as(exact)
+    query = code + (exact - exact.detach())
+    logits = query @ phi.transpose(1, 2) + w[p + "recency"] + x["padding"]
+    weights = torch.softmax(logits, -1)
+    vector = w.linear(p + "head", w.linear(p + "value", weights @ x["sequence"]))
+    excess = torch.logsumexp(logits, 2) - w[p + "log_similarity"].exp()
+    direction = unit(vector) * w[p + "log_scale"].exp() * x["history"]
+    projection = unit(w.mlp(p + "projection", 2, x["item"]))
+    offset = ((exact - query) * (weights @ phi)).sum(-1)
+    count = F.relu(F.softplus(excess) + torch.sigmoid(excess) * offset)
+    return (direction * projection).sum(-1) + w[p + "bias"] + count * (w[p + "count"] * 10)
+
+
+@torch.no_grad()
+def refit_codes(w, table, slots, weights, iterations):
+    """Lloyd's iterations of the codes, from where they are, on items given by their slots; weights are float64."""
+    codes = w["attention/codes/0"]
+    vectors = kernel(w, F.embedding(slots, table).flatten(1))
+    for _ in range(iterations):
+        distances = squared_distances(vectors, codes)
+        nearest = distances.argmin(1)
+        counts = torch.zeros(len(codes), dtype=torch.float64).index_add_(0, nearest, weights)
+        sums = torch.zeros(codes.shape, dtype=torch.float64).index_add_(0, nearest, vectors * weights.unsqueeze(1))
+        empty = (counts == 0).nonzero().squeeze(1)
+        farthest = distances.gather(1, nearest.unsqueeze(1)).squeeze(1).topk(len(empty)).indices
+        moved = (sums / counts.unsqueeze(1)).float()
+        moved[empty] = vectors[farthest]
+        codes.copy_(moved)
 
 
 def loss_terms(name, models, rows, batch, sdpa):

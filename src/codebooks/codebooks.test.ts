@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../engine/random.js';
 import { codebookFaults, codebookHealth, codeUsage } from './health.js';
-import { assign, kmeans, residualKmeans } from './kmeans.js';
+import { assign, kmeans, refitResidualKmeans, residualKmeans } from './kmeans.js';
 import { randomCodes } from './randomCodes.js';
 import { nearest, quantise } from './residual.js';
 
@@ -162,6 +162,69 @@ describe('k-means', () => {
     const few = kmeans(Float32Array.of(1, 1, 5, 5), 2, 8, 5, RandomStream.of(7, 'k'));
     expect(few.centres).toHaveLength(16);
     expect(assign(Float32Array.of(1, 1, 5, 5), few.centres, 2).distances).toEqual(new Float64Array(2));
+  });
+
+  it('chooses as a loop over all distances does, ties to the lowest index, whatever is guessed', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1e6 }), fc.constantFrom(3, 8, 21), (seed, width) => {
+        const stream = RandomStream.of(seed, 'assign');
+        const codes = 12;
+        const centres = stream.normals(codes * width, 1);
+        centres.copyWithin(5 * width, 2 * width, 3 * width); // code 5 is code 2 again
+        const vectors = stream.normals(40 * width, 1);
+        vectors.set(centres.subarray(2 * width, 3 * width)); // and vector 0 is, too
+        const guesses = Int32Array.from({ length: 40 }, () => stream.below(codes));
+        guesses[0] = 5;
+        const distanceTo = (vector: number, code: number) => {
+          let sum = 0;
+          for (let j = 0; j < width; j++)
+            sum += (vectors[vector * width + j]! - centres[code * width + j]!) ** 2;
+          return sum;
+        };
+        const distances = Array.from({ length: 40 }, (_, i) =>
+          Array.from({ length: codes }, (_, code) => distanceTo(i, code)),
+        );
+        const expected = {
+          nearest: Int32Array.from(distances, (row) => row.indexOf(Math.min(...row))),
+          distances: Float64Array.from(distances, (row) => Math.min(...row)),
+        };
+        expect(assign(vectors, centres, width)).toEqual(expected);
+        expect(assign(vectors, centres, width, 'euclidean', guesses)).toEqual(expected);
+      }),
+    );
+  });
+
+  it('refits to the means of what chooses each code, level by level, whatever is guessed', () => {
+    const [width, count] = [4, 60];
+    const vectors = RandomStream.of(9, 'refit').normals(count * width, 1);
+    const books = residualKmeans(
+      vectors.map((value) => value + 0.1),
+      width,
+      { levels: 2, codes: 5, iterations: 5 },
+      RandomStream.of(10, 'kmeans'),
+    );
+    const residuals = vectors.slice();
+    const expected = books.map((book) => {
+      const centres = book.slice();
+      for (let iteration = 0; iteration < 2; iteration++) {
+        const { nearest } = assign(residuals, centres, width);
+        for (let code = 0; code < 5; code++) {
+          const own = Array.from(nearest.keys()).filter((i) => nearest[i] === code);
+          for (let j = 0; j < width; j++)
+            centres[code * width + j] =
+              own.reduce((sum, i) => sum + residuals[i * width + j]!, 0) / own.length;
+        }
+      }
+      const { nearest } = assign(residuals, centres, width);
+      residuals.forEach((value, i) => {
+        residuals[i] = value - centres[nearest[Math.floor(i / width)]! * width + (i % width)]!;
+      });
+      return centres;
+    });
+    for (const guess of [0, 4]) {
+      const guesses = new Int32Array(count * 2).fill(guess);
+      expect(refitResidualKmeans(vectors, width, books, 2, guesses)).toEqual(expected);
+    }
   });
 
   it('gives every code a vector when one would stay empty', () => {

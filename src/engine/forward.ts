@@ -1,6 +1,7 @@
 /** A function of models and a batch without gradients: scores for evaluation, item vectors, codes. Compiled once per batch shape. */
 import type * as tf from '@tensorflow/tfjs';
 import { internal } from '../errors.js';
+import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type TensorData } from './compile.js';
 import type { Device } from './device.js';
 import type { ModelState } from './state.js';
@@ -20,6 +21,7 @@ export type ForwardFunction = (
 
 /** Compiled graphs of one function by batch shape; `over` gives it the models to run with. */
 export class Forward {
+  readonly busy = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
 
   constructor(
@@ -42,7 +44,10 @@ export class Forward {
         feeds[`rows:${name}`] = rows;
       }
       for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
-      return graph.run(feeds);
+      const ran = this.busy.start();
+      const outputs = await graph.run(feeds);
+      ran();
+      return outputs;
     };
   }
 

@@ -5,6 +5,7 @@
  * written before the step is known to be finite, so that the state before it is still there to be looked at.
  */
 import * as tf from '@tensorflow/tfjs';
+import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type Feeds, type Specs, type TensorData } from './compile.js';
 import type { EmbeddingTable } from './embeddings.js';
 import {
@@ -30,6 +31,8 @@ export interface StepReport {
 }
 
 export class TrainingStep {
+  /** Time of the graph and of the optimiser. */
+  readonly busy = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
   /** The arrays of the step before last, written by the next step. */
   private readonly spare = new Map<string, TensorData>();
@@ -41,8 +44,10 @@ export class TrainingStep {
     const { options } = this;
     const scalars = options.optimizer.scalars(step, options.learningRate(step));
     const graph = await this.compileFor(batch);
+    const caughtUp = this.busy.start();
     for (const { rows } of Object.values(options.trained))
       rows.bringUpTo(step - 1, batch.rowIds, batch.rowCount);
+    caughtUp();
     const feeds: Record<string, TensorData> = { ...this.modelFeeds(batch) };
     for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
@@ -52,7 +57,9 @@ export class TrainingStep {
       const key = name.replace(/^out:/, '');
       if (type === 'float32' && /^(new|gradient):/.test(key)) into[key] = this.spareArray(key, size(shape));
     }
+    const ran = this.busy.start();
     const outputs = await graph.run(feeds, into);
+    ran();
     const report = this.reportOf(feeds, outputs);
     const finite =
       Number.isFinite(report.loss) &&
@@ -61,9 +68,11 @@ export class TrainingStep {
     if (!finite) {
       await reportNonFinite({ ...options, step, batch, feeds, outputs });
     }
+    const moved = this.busy.start();
     if (this.onHost) this.update(batch, outputs, scalars, report.gradientNorm);
     else this.accept(batch, outputs);
     for (const { rows } of Object.values(options.trained)) rows.touched(step, batch.rowIds, batch.rowCount);
+    moved();
     return report;
   }
 

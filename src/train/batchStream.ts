@@ -25,6 +25,8 @@ export const startPosition: Position = { epoch: 0, requests: 0 };
 /** The requests of a set in training order, over and over. */
 class RequestReader {
   private window: readonly RequestRef[] = [];
+  /** Shards that the present window reads. */
+  open: readonly ShardEntry[] = [];
   private at = 0;
   private windows: Generator<readonly RequestRef[]>;
 
@@ -50,6 +52,7 @@ class RequestReader {
         const window = this.windows.next();
         if (window.done) break;
         this.window = window.value;
+        this.open = [...new Set(this.window.map((ref) => ref.shard))].map((shard) => this.entries[shard]!);
         this.at = 0;
       }
       const part = this.window.slice(this.at, this.at + count - taken.length);
@@ -66,13 +69,9 @@ class RequestReader {
     this.windows = this.openEpoch();
   }
 
-  /** Shards that the present window reads. */
-  get open(): readonly ShardEntry[] {
-    return [...new Set(this.window.map((ref) => ref.shard))].map((shard) => this.entries[shard]!);
-  }
-
   private openEpoch() {
     this.window = [];
+    this.open = [];
     this.at = 0;
     return epochWindows(this.entries, this.requests, {
       seed: this.seed,

@@ -84,8 +84,9 @@ export async function refitCodes(
   iterations: number,
 ): Promise<void> {
   const { state } = model;
-  const { latents } = await encoder.encode(items, upToDate(model, step));
-  const centres = refitResidualKmeans(latents, coder.width, codebooksOf(state, coder), iterations, weights);
+  const { latents, codes } = await encoder.encode(items, upToDate(model, step));
+  const before = codebooksOf(state, coder);
+  const centres = refitResidualKmeans(latents, coder.width, before, iterations, codes, weights);
   setCodebooks(state, coder, centres);
 }
 

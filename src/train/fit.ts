@@ -110,8 +110,17 @@ export interface FitResult {
   readonly bestEpoch: EpochReport | null;
   readonly log: TrainingLog;
   readonly steps: number;
+  /** Of this process: a training that was cut off before tells nothing of the time until then. */
+  readonly time: TrainingTime;
   /** Where the primary and secondary streams stand at the end. */
   readonly position: StreamPosition;
+}
+
+export interface TrainingTime {
+  /** From the first batch to the end, with validation, checkpoints and whatever is compiled. */
+  readonly wallMs: number;
+  /** Of it, steps and validation inside the engine: graphs and optimiser. */
+  readonly engineMs: number;
 }
 
 /** What a checkpoint holds beside numbers. */
@@ -137,6 +146,7 @@ class Training {
   private validator: Forward | null = null;
   /** The models as they are at the end of the present epoch. */
   private settled: Record<string, ModelState> = {};
+  private time: TrainingTime = { wallMs: 0, engineMs: 0 };
 
   private constructor(
     private readonly plan: FitPlan,
@@ -207,6 +217,7 @@ class Training {
       this.state.position,
     );
     const task = context.progress.begin(plan.name, budget.steps, 'steps');
+    const started = performance.now();
     let lastCheckpoint = Date.now();
     let running: Promise<unknown> = Promise.resolve();
     try {
@@ -231,6 +242,8 @@ class Training {
         }
       }
       await this.save();
+      const engineMs = step.busy.ms + (this.validator?.busy.ms ?? 0);
+      this.time = { wallMs: performance.now() - started, engineMs };
     } finally {
       task.end();
       await step.release();
@@ -243,6 +256,7 @@ class Training {
   result(): FitResult {
     const { epochs, bestAt, step, position } = this.state;
     return {
+      time: this.time,
       best: this.best,
       epochs,
       bestEpoch: epochs[bestAt] ?? null,

@@ -38,7 +38,14 @@ export function adam(
       const stepSize = scalars.step_size!;
       const rootScale = scalars.root_scale!;
       const kept = weightDecay === 0 ? 1 : scalars.kept!;
-      const [m, v, b1, b2, c1, c2, e] = [slots[0]!, slots[1]!, beta1, beta2, 1 - beta1, 1 - beta2, epsilon];
+      // One by one: what a list of these is taken apart by keeps V8 from compiling the loop for good.
+      const m = slots[0]!;
+      const v = slots[1]!;
+      const b1 = beta1;
+      const b2 = beta2;
+      const c1 = 1 - beta1;
+      const c2 = 1 - beta2;
+      const e = epsilon;
       for (let i = 0; i < count; i++) {
         const gradient = values[from + i]! * factor;
         const newM = b1 * m[at + i]! + c1 * gradient;
