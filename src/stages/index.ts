@@ -46,7 +46,7 @@ const teacher: StageDefinition = {
 
 const distill: StageDefinition = {
   name: 'distill',
-  version: 2,
+  version: 3,
   reads: ['samples', 'codebook', 'teacher'],
   settings: (config) => ({
     ...training(config),
