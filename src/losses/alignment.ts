@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../engine/autodiff.js';
+import { overWorkers } from '../engine/workers/wholeBatch.js';
 import { squaredDistances } from '../codebooks/residual.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
 
@@ -36,10 +37,10 @@ const largestLogRatio = 18;
 export function alignmentLoss(inputs: AlignmentInputs, { attached, sharpness }: AlignmentOptions): tf.Scalar {
   const hold = <T extends tf.Tensor>(x: T): T => (attached ? x : stopGradient(x));
   const [requests, candidates, width] = inputs.latent.shape;
-  const counted = tf.maximum(tf.sum(inputs.mask), tf.scalar(1));
+  const counted = tf.maximum(overWorkers(tf.sum(inputs.mask)), tf.scalar(1));
   const meanOf = (distances: tf.Tensor3D) => {
     const real = tf.mul(distances, tf.expandDims(inputs.mask, 2));
-    return tf.div(tf.sum(real), tf.mul(counted, distances.shape[2]));
+    return tf.div(overWorkers(tf.sum(real)), tf.mul(counted, distances.shape[2]));
   };
   let residual = tf.reshape<tf.Rank.R2>(hold(inputs.latent), [requests * candidates, width]);
   let attended: tf.Tensor3D = stopGradient(inputs.teacher);

@@ -21,6 +21,7 @@ import type { CodebookConfig, TarqConfig } from '../config/config.js';
 import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
+import { ofThisWorker } from '../engine/workers/wholeBatch.js';
 import type { Quantised } from '../codebooks/residual.js';
 import { attend } from '../layers/attention.js';
 import type { Dimensions, ItemInput, RequestInputs, SequenceInput } from '../layers/inputs.js';
@@ -251,7 +252,7 @@ export function tarqTerm({
     parameters: Parameters,
   ): tf.Scalar {
     const [requests, candidates] = inputs.mask.shape;
-    const sampled = Math.min(requests, losses.alignmentRequests);
+    const sampled = Math.min(requests, ofThisWorker(losses.alignmentRequests));
     const first = <T extends tf.Tensor>(x: T): T =>
       tf.slice(
         x,
