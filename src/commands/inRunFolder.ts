@@ -1,6 +1,7 @@
 /** What a command that writes does around its work: open the run folder, and leave it in order however the work ends. */
 import type { LoadedConfig } from '../config/load.js';
 import { resolvedText } from '../config/resolved.js';
+import type { WorkerProcess } from '../engine/workers/mpi.js';
 import { openRunFolder } from '../run/folder.js';
 import type { Run } from '../run/graph.js';
 import { openProgress } from '../run/progress.js';
@@ -8,13 +9,17 @@ import { stages } from '../stages/index.js';
 
 const signals = { SIGINT: 2, SIGTERM: 15 } as const;
 
-export async function inRunFolder<T>(loaded: LoadedConfig, work: (run: Run) => Promise<T>): Promise<T> {
+export async function inRunFolder<T>(
+  loaded: LoadedConfig,
+  work: (run: Run) => Promise<T>,
+  workers?: WorkerProcess,
+): Promise<T> {
   const { config } = loaded;
   const progress = openProgress();
   const release = await openRunFolder(config.run, resolvedText(loaded), progress);
   const forget = onSignal(release);
   try {
-    return await work({ folder: config.run, config, stages, progress });
+    return await work({ folder: config.run, config, stages, progress, ...(workers && { workers }) });
   } finally {
     forget();
     await release();

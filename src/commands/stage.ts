@@ -2,10 +2,12 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { internal } from '../errors.js';
-import { runStage } from '../run/graph.js';
+import { runStage, type Run } from '../run/graph.js';
+import { stages } from '../stages/index.js';
 import { takesConfig, type ConfigFlags } from './flags.js';
 import { inRunFolder } from './inRunFolder.js';
 import { printJson, printLines } from './print.js';
+import { withWorkers } from './withWorkers.js';
 
 interface StageFlags extends ConfigFlags {
   readonly force?: true;
@@ -30,10 +32,12 @@ Examples:
 
 async function runOne(name: string, { config: file, set: sets, run: folder, json, force }: StageFlags) {
   const loaded = loadConfig({ file, sets, run: folder });
-  const { result } = await inRunFolder(loaded, (run) => {
-    const definition = run.stages.find((stage) => stage.name === name) ?? internal(`no stage ${name}`);
-    return runStage(run, definition, force === true);
-  });
-  if (json) printJson(result.data);
-  else printLines(result.lines);
+  const definition = stages.find((stage) => stage.name === name) ?? internal(`no stage ${name}`);
+  const runIt = (run: Run) => runStage(run, definition, force === true);
+  const outcome = definition.help
+    ? await withWorkers(loaded, (workers) => inRunFolder(loaded, runIt, workers))
+    : await inRunFolder(loaded, runIt);
+  if (!outcome) return;
+  if (json) printJson(outcome.result.data);
+  else printLines(outcome.result.lines);
 }

@@ -1,13 +1,14 @@
 /** `cascade train`: all stages in order, skipping those that still hold; ends in a table of stages and the verdict. */
 import { Option, type Command } from 'commander';
 import { loadConfig, type LoadedConfig } from '../config/load.js';
-import { plan, runStage, type Decision, type Outcome } from '../run/graph.js';
+import { plan, runStage, type Decision, type Outcome, type Run } from '../run/graph.js';
 import { stageNames, type StageName } from '../run/manifest.js';
 import { duration } from '../run/progress.js';
 import { stages } from '../stages/index.js';
 import { takesConfig, type ConfigFlags } from './flags.js';
 import { inRunFolder } from './inRunFolder.js';
 import { alignedRows, printJson, printLines } from './print.js';
+import { withWorkers } from './withWorkers.js';
 
 interface TrainFlags extends ConfigFlags {
   readonly from?: StageName;
@@ -42,11 +43,13 @@ async function train(flags: TrainFlags): Promise<void> {
     await printPlan(loaded, flags);
     return;
   }
-  const outcomes = await inRunFolder(loaded, async (run) => {
+  const runStages = async (run: Run) => {
     const finished: Outcome[] = [];
     for (const stage of chosen(flags)) finished.push(await runStage(run, stage, isForced(flags, stage.name)));
     return finished;
-  });
+  };
+  const outcomes = await withWorkers(loaded, (workers) => inRunFolder(loaded, runStages, workers));
+  if (!outcomes) return;
   if (flags.json) printJson(jsonOf(outcomes));
   else printLines([...tableOf(outcomes), '', ...verdictOf(outcomes)]);
 }

@@ -398,3 +398,15 @@ test('the parts of a product have coordinates, and no prefixes', () => {
     complaint(smallPipeline, 'codebook.structure=product', 'codebook.levels=4', 'codebook.latent_width=4'),
   ).toBe('no problem');
 });
+
+test('workers share the requests that alignment looks at', () => {
+  const tarq = 'distill: {student: {kind: tarq}, losses: {alignment_requests: 16}}';
+  expect(complaint(withLines(`training: {workers: 3}\n${tarq}`))).toMatchInlineSnapshot(`
+    "error  config.contradiction  pipeline.yaml:7:43  distill.losses.alignment_requests
+           \`distill.losses.alignment_requests\` is 16, which 3 workers (\`training.workers\`) cannot share evenly.
+           Set at: distill.losses.alignment_requests (pipeline.yaml:7:43), training.workers (pipeline.yaml:6:12).
+           Use a multiple of 3, for example 18."
+  `);
+  expect(complaint(withLines(`training: {workers: 4}\n${tarq}`))).toBe('no problem');
+  expect(complaint(withLines('training: {workers: 3}'))).toBe('no problem');
+});

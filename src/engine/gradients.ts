@@ -12,6 +12,8 @@ import { EmbeddingTable } from './embeddings.js';
 import type { LearningRate, Optimizer } from './optim/optimizer.js';
 import type { ModelState, Parameters } from './state.js';
 import type { TensorSpec } from './trace/index.js';
+import { recordShares, withSums } from './workers/wholeBatch.js';
+import type { Workers } from './workers/workers.js';
 
 /** What a graph is fed for one batch: arrays by name, and the embedding rows that they point into. */
 export interface FeedBatch {
@@ -93,6 +95,8 @@ export interface StepOptions {
    * inside the graph, as a device with memory of its own will want it.
    */
   readonly optimizerOn?: 'host' | 'graph';
+  /** Those who share each step's batch; this process alone where they are left out. */
+  readonly workers?: Workers;
   /** Folder for the batch of a step with a value that is not finite. */
   readonly saveTo: string;
   /** Passes that the step's graph does not go through; for tests and benches. */
@@ -108,8 +112,8 @@ export function withPrefix(tensors: BatchTensors, prefix: string): BatchTensors 
   );
 }
 
-/** Forward and backward: the loss terms, and the gradient of their weighted sum for each trained model. */
-export function recordGradients(options: StepOptions, tensors: BatchTensors) {
+/** Models as a loss is given them, and their leaves: what gradients are taken for. */
+function recordModels(options: StepOptions, tensors: BatchTensors) {
   const input = (name: string) => tensors[name] ?? internal(`no input ${name}`);
   const names = Object.keys(options.trained);
   const unpacked = names.map((name) => {
@@ -131,10 +135,27 @@ export function recordGradients(options: StepOptions, tensors: BatchTensors) {
       rows: input(`rows:${name}`) as tf.Tensor2D,
     };
   }
-  const batch = withPrefix(tensors, 'batch:');
+  return { unpacked, models };
+}
+
+/** The loss terms of this worker's part of the batch; with several workers its numbers are those of the whole batch. */
+function recordLoss({ loss, workers }: StepOptions, models: TracedModels, tensors: BatchTensors): LossTerms {
+  const terms = () => loss(models, withPrefix(tensors, 'batch:'));
+  return workers && workers.size > 1 ? withSums(workers.size, tensors, terms) : terms();
+}
+
+/** What this worker adds to the numbers of the whole batch that the loss asks for. */
+export function recordSharesOf(options: StepOptions, workers: Workers, tensors: BatchTensors) {
+  const { models } = recordModels(options, tensors);
+  return recordShares(workers.size, () => options.loss(models, withPrefix(tensors, 'batch:')));
+}
+
+/** Forward and backward: the loss terms, and the gradient of their weighted sum for each trained model. */
+export function recordGradients(options: StepOptions, tensors: BatchTensors) {
+  const { unpacked, models } = recordModels(options, tensors);
   let terms: LossTerms = {};
   const total = () => {
-    terms = options.loss(models, batch);
+    terms = recordLoss(options, models, tensors);
     for (const { value } of Object.values(terms)) tf.keep(value); // eager backends dispose of what the gradient's scope made
     const weighted = Object.values(terms).map(({ value, weight }) =>
       weight === 1 ? value : tf.mul(value, weight),

@@ -7,16 +7,42 @@ import { CascadeError } from '../errors.js';
 import { compile, type Feeds, type TensorData } from './compile.js';
 import { writeSafetensors, type StoredTensor } from './safetensors.js';
 import { recordGradients, type FeedBatch, type StepOptions } from './gradients.js';
+import type { Workers } from './workers/workers.js';
 
 interface FailedStep extends StepOptions {
   readonly step: number;
   readonly batch: FeedBatch;
   readonly feeds: Feeds;
+  /** Of this worker's part of the batch. */
   readonly outputs: Readonly<Record<string, TensorData>>;
+  readonly workers: Workers;
 }
 
-/** Saves the batch and throws the error that names tensor, step and file. */
+/** Saves the batch and throws the error that names tensor, step and file: on the first worker whose part of the batch it came from. */
 export async function reportNonFinite(failed: FailedStep): Promise<never> {
+  const { workers, name, step } = failed;
+  const found = await workers.gather(Int32Array.of(isOwn(failed) ? 1 : 0));
+  const first = Math.max(
+    0,
+    found.findIndex(([own]) => own === 1),
+  );
+  try {
+    if (workers.rank === first) return await reportOwn(failed);
+  } finally {
+    await workers.meet(); // a worker that ends takes the others with it
+  }
+  throw new CascadeError({
+    code: 'training.not_finite',
+    where: `${name}, step ${step}`,
+    subject: `worker ${first + 1} of ${workers.size}`,
+    what: 'The first value that is not a finite number is in its part of the batch; its message names the tensor.',
+  });
+}
+
+const isOwn = ({ outputs }: FailedStep) =>
+  [outputs.loss!, outputs.gradient_norm!, outputs.state_norm!].some((value) => !allFinite(value));
+
+async function reportOwn(failed: FailedStep): Promise<never> {
   const tensor = (await firstNonFinite(failed)) ?? 'the updated parameters';
   const path = join(failed.saveTo, `non-finite-${failed.name}-step-${failed.step}.safetensors`);
   await saveBatch(path, failed.batch);

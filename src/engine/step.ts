@@ -18,6 +18,9 @@ import {
 import { reportNonFinite } from './nonFinite.js';
 import type { ModelState } from './state.js';
 import type { TensorSpec } from './trace/index.js';
+import { BatchSums } from './workers/batchSums.js';
+import { combine } from './workers/combine.js';
+import { oneWorker, type Workers } from './workers/workers.js';
 
 export interface StepReport {
   /** Each loss term by name, before its weight. */
@@ -37,20 +40,27 @@ export class TrainingStep {
   /** The arrays of the step before last, written by the next step. */
   private readonly spare = new Map<string, TensorData>();
 
-  constructor(private readonly options: StepOptions) {}
+  private readonly workers: Workers;
+  private readonly sums: BatchSums;
+
+  constructor(private readonly options: StepOptions) {
+    this.workers = options.workers ?? oneWorker;
+    this.sums = new BatchSums(options, this.workers);
+  }
 
   /** Takes one step. `step` counts from 1 over the whole training. */
   async take(batch: FeedBatch, step: number): Promise<StepReport> {
-    const { options } = this;
+    const { options, workers } = this;
     const scalars = options.optimizer.scalars(step, options.learningRate(step));
-    const graph = await this.compileFor(batch);
     const caughtUp = this.busy.start();
-    for (const { rows } of Object.values(options.trained))
-      rows.bringUpTo(step - 1, batch.rowIds, batch.rowCount);
+    this.bringUpTo(step - 1, batch);
     caughtUp();
     const feeds: Record<string, TensorData> = { ...this.modelFeeds(batch) };
     for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
+    const sums = workers.size > 1 ? await this.sums.of(this.inputs(batch), feeds) : {};
+    Object.assign(feeds, sums);
+    const graph = await this.compileFor(batch, sums);
 
     const into: Record<string, TensorData> = {};
     for (const { name, type, shape } of graph.graph.outputs) {
@@ -58,27 +68,36 @@ export class TrainingStep {
       if (type === 'float32' && /^(new|gradient):/.test(key)) into[key] = this.spareArray(key, size(shape));
     }
     const ran = this.busy.start();
-    const outputs = await graph.run(feeds, into);
+    const own = await graph.run(feeds, into);
     ran();
+    const { rows, outputs } =
+      workers.size > 1 ? await combine(workers, batch, own) : { rows: batch, outputs: own };
     const report = this.reportOf(feeds, outputs);
     const finite =
       Number.isFinite(report.loss) &&
       Number.isFinite(report.gradientNorm) &&
       Number.isFinite(outputs.state_norm![0]);
     if (!finite) {
-      await reportNonFinite({ ...options, step, batch, feeds, outputs });
+      await reportNonFinite({ ...options, workers, step, batch, feeds, outputs: own });
     }
     const moved = this.busy.start();
-    if (this.onHost) this.update(batch, outputs, scalars, report.gradientNorm);
-    else this.accept(batch, outputs);
-    for (const { rows } of Object.values(options.trained)) rows.touched(step, batch.rowIds, batch.rowCount);
+    if (this.onHost) {
+      if (workers.size > 1) this.bringUpTo(step - 1, rows); // with those that others met
+      this.update(rows, outputs, scalars, report.gradientNorm);
+    } else this.accept(batch, outputs);
+    for (const model of Object.values(options.trained)) model.rows.touched(step, rows.rowIds, rows.rowCount);
     moved();
     return report;
+  }
+
+  private bringUpTo(step: number, { rowIds, rowCount }: BatchRows): void {
+    for (const { rows } of Object.values(this.options.trained)) rows.bringUpTo(step, rowIds, rowCount);
   }
 
   async release(): Promise<void> {
     for (const graph of this.compiled.values()) await graph.release();
     this.compiled.clear();
+    await this.sums.release();
   }
 
   /** Dense vectors and gathered rows of all models, with the optimiser's arrays. */
@@ -107,7 +126,7 @@ export class TrainingStep {
 
   /** Moves parameters and rows by the step's gradients, in place. */
   private update(
-    batch: FeedBatch,
+    batch: BatchRows,
     outputs: Readonly<Record<string, TensorData>>,
     scalars: Readonly<Record<string, number>>,
     gradientNorm: number,
@@ -128,7 +147,7 @@ export class TrainingStep {
   }
 
   private get onHost(): boolean {
-    return this.options.optimizerOn !== 'graph';
+    return this.options.optimizerOn !== 'graph' || this.workers.size > 1;
   }
 
   /** Makes the step's outputs the state; the old arrays become the next step's output buffers. */
@@ -164,11 +183,16 @@ export class TrainingStep {
     return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]!, bytesMoved };
   }
 
-  /** The graph for batches of this shape; compiled once. */
-  async compileFor(batch: FeedBatch): Promise<CompiledGraph> {
+  private inputs(batch: FeedBatch): Specs {
     const { options } = this;
-    const scalars = this.onHost ? null : Object.keys(options.optimizer.scalars(1, 1));
-    const inputs = inputSpecs(options, batch, scalars);
+    return inputSpecs(options, batch, this.onHost ? null : Object.keys(options.optimizer.scalars(1, 1)));
+  }
+
+  /** The graph for batches of this shape, which reads these numbers of the whole batch; compiled once. */
+  async compileFor(batch: FeedBatch, sums: Feeds = {}): Promise<CompiledGraph> {
+    const { options } = this;
+    const sumSpecs = Object.keys(sums).map((name) => [name, { shape: [1], dtype: 'float32' }] as const);
+    const inputs = { ...this.inputs(batch), ...Object.fromEntries(sumSpecs) };
     const key = JSON.stringify(inputs);
     const known = this.compiled.get(key);
     if (known) return known;
@@ -183,6 +207,9 @@ export class TrainingStep {
     return graph;
   }
 }
+
+/** Embedding rows of a step: those of `rowIds` up to `rowCount`. */
+type BatchRows = Pick<FeedBatch, 'rowIds' | 'rowCount'>;
 
 const bytesOf = (arrays: Feeds) => Object.values(arrays).reduce((sum, { byteLength }) => sum + byteLength, 0);
 

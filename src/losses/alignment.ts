@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../engine/autodiff.js';
+import { overWorkers } from '../engine/workers/wholeBatch.js';
 import { squaredDistances } from '../codebooks/residual.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
 
@@ -36,7 +37,11 @@ const largestLogRatio = 18;
 export function alignmentLoss(inputs: AlignmentInputs, { attached, sharpness }: AlignmentOptions): tf.Scalar {
   const hold = <T extends tf.Tensor>(x: T): T => (attached ? x : stopGradient(x));
   const [requests, candidates, width] = inputs.latent.shape;
-  const counted = tf.maximum(tf.sum(inputs.mask), tf.scalar(1));
+  const counted = tf.maximum(overWorkers(tf.sum(inputs.mask)), tf.scalar(1));
+  const meanOf = (distances: tf.Tensor3D) => {
+    const real = tf.mul(distances, tf.expandDims(inputs.mask, 2));
+    return tf.div(overWorkers(tf.sum(real)), tf.mul(counted, distances.shape[2]));
+  };
   let residual = tf.reshape<tf.Rank.R2>(hold(inputs.latent), [requests * candidates, width]);
   let attended: tf.Tensor3D = stopGradient(inputs.teacher);
   let total = tf.scalar(0);
@@ -50,8 +55,8 @@ export function alignmentLoss(inputs: AlignmentInputs, { attached, sharpness }: 
       candidates,
       count,
     ]);
-    const logP = logSoftness(rawDistances, sharpness);
-    const logPbar = logSoftness(batchedDistances(attended, personal), sharpness);
+    const logP = logSoftness(rawDistances, sharpness, meanOf);
+    const logPbar = logSoftness(batchedDistances(attended, personal), sharpness, meanOf);
     const ratio = tf.clipByValue(tf.sub(logP, logPbar), -largestLogRatio, largestLogRatio);
     const divergence = tf.sum(tf.mul(tf.sub(tf.exp(logP), tf.exp(logPbar)), ratio), 2);
     total = tf.add(total, tf.div(tf.sum(tf.mul(divergence, inputs.mask)), counted));
@@ -62,10 +67,14 @@ export function alignmentLoss(inputs: AlignmentInputs, { attached, sharpness }: 
   return total;
 }
 
-/** log softmax of the negative distances, scaled so that their mean is `sharpness` (or not at all). */
-function logSoftness(distances: tf.Tensor3D, sharpness: number): tf.Tensor3D {
+/** log softmax of the negative distances, scaled so that their mean over real candidates is `sharpness` (or not at all). */
+function logSoftness(
+  distances: tf.Tensor3D,
+  sharpness: number,
+  meanOf: (distances: tf.Tensor3D) => tf.Tensor,
+): tf.Tensor3D {
   if (sharpness === 0) return tf.logSoftmax(tf.neg(distances));
-  const scale = stopGradient(tf.div(sharpness, tf.add(tf.mean(distances), 1e-12)));
+  const scale = stopGradient(tf.div(sharpness, tf.add(meanOf(distances), 1e-12)));
   return tf.logSoftmax(tf.neg(tf.mul(distances, scale)));
 }
 

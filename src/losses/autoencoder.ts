@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { CodebookConfig } from '../config/config.js';
 import { straightThrough, stopGradient } from '../engine/autodiff.js';
+import { overWorkers } from '../engine/workers/wholeBatch.js';
 import type { Quantised } from '../codebooks/residual.js';
 import { rotated } from '../codebooks/rotation.js';
 
@@ -26,7 +27,7 @@ export function autoencoderLoss(
   { commitment, gradient, kept }: AutoencoderOptions,
   mask: tf.Tensor1D,
 ): tf.Scalar {
-  const counted = tf.maximum(tf.sum(mask), tf.scalar(1));
+  const counted = tf.maximum(overWorkers(tf.sum(mask)), tf.scalar(1));
   const meanSquaredLength = (x: tf.Tensor, among: tf.Tensor = mask): tf.Scalar =>
     tf.div(tf.sum(tf.mul(tf.sum(tf.square(x), 1), among)), counted);
   const uses = kept && quantised.chosen.map((_, level) => tf.cast(tf.greater(kept, level), 'float32'));

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { overWorkers } from '../engine/workers/wholeBatch.js';
 
 /**
  * Binary cross-entropy on logits, weighted.
@@ -15,5 +16,5 @@ export function clickLoss(
 ): tf.Scalar {
   const masked = tf.mul(weights, mask);
   const losses = tf.sub(tf.softplus(logits), tf.mul(labels, logits));
-  return tf.div(tf.sum(tf.mul(losses, masked)), tf.maximum(tf.sum(masked), tf.scalar(1e-12)));
+  return tf.div(tf.sum(tf.mul(losses, masked)), tf.maximum(overWorkers(tf.sum(masked)), tf.scalar(1e-12)));
 }

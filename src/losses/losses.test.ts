@@ -170,20 +170,20 @@ describe('codebook alignment', () => {
     expect(numberOf(alignmentLoss(golden(), paper))).toBeCloseTo(0.362443, 5);
   });
 
-  /** Three requests of two candidates, two levels of four codes. */
+  /** Six requests of two candidates, two levels of four codes. */
   const random = (): AlignmentInputs => {
     const stream = RandomStream.of(5, 'alignment');
     const normal = (shape: number[]) => tf.tensor(stream.normals(shape.reduce((a, b) => a * b)), shape);
     return {
-      latent: normal([3, 2, 3]) as tf.Tensor3D,
+      latent: normal([6, 2, 3]) as tf.Tensor3D,
       raw: [normal([4, 3]), normal([4, 3])] as tf.Tensor2D[],
-      teacher: normal([3, 2, 5]) as tf.Tensor3D,
-      personal: [normal([3, 4, 5]), normal([3, 4, 5])] as tf.Tensor3D[],
+      teacher: normal([6, 2, 5]) as tf.Tensor3D,
+      personal: [normal([6, 4, 5]), normal([6, 4, 5])] as tf.Tensor3D[],
       codes: [
-        tf.tensor2d([0, 1, 2, 3, 0, 1], [3, 2], 'int32'),
-        tf.tensor2d([3, 2, 1, 0, 3, 2], [3, 2], 'int32'),
+        tf.tensor2d([0, 1, 2, 3, 0, 1, 2, 2, 3, 0, 1, 3], [6, 2], 'int32'),
+        tf.tensor2d([3, 2, 1, 0, 3, 2, 0, 1, 1, 2, 3, 0], [6, 2], 'int32'),
       ],
-      mask: tf.tensor2d([1, 1, 1, 0, 1, 1], [3, 2]),
+      mask: tf.tensor2d([1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1], [6, 2]),
     };
   };
 
@@ -214,6 +214,21 @@ describe('codebook alignment', () => {
       );
     },
   );
+
+  it.each([0, 8])('does not see padding, whatever stands there (sharpness %d)', (sharpness) => {
+    const inputs = random();
+    const padding = tf.expandDims(tf.sub(1, inputs.mask), 2);
+    const changed = {
+      ...inputs,
+      latent: tf.add<tf.Tensor3D>(inputs.latent, tf.mul(padding, 5)),
+      teacher: tf.sub<tf.Tensor3D>(inputs.teacher, tf.mul(padding, 7)),
+    };
+    const options = { attached: false, sharpness };
+    expect(numberOf(alignmentLoss(changed, options))).toBeCloseTo(
+      numberOf(alignmentLoss(inputs, options)),
+      6,
+    );
+  });
 
   it('gives nothing to the teacher, and detached nothing to the raw side', () => {
     const inputs = random();

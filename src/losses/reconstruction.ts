@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../engine/autodiff.js';
+import { overWorkers } from '../engine/workers/wholeBatch.js';
 
 /**
  * Reconstruction of the teacher's interaction vector.
@@ -9,6 +10,6 @@ import { stopGradient } from '../engine/autodiff.js';
  */
 export function reconstructionLoss(student: tf.Tensor3D, teacher: tf.Tensor3D, mask: tf.Tensor2D): tf.Scalar {
   const distances = tf.sum(tf.square(tf.sub(student, stopGradient(teacher))), 2);
-  const counted = tf.maximum(tf.sum(mask), tf.scalar(1));
+  const counted = tf.maximum(overWorkers(tf.sum(mask)), tf.scalar(1));
   return tf.mul(tf.div(tf.sum(tf.mul(distances, mask)), counted), 0.5);
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { overWorkers } from '../engine/workers/wholeBatch.js';
 
 /**
  * RankFlow's tutor loss on set C: the student should hold the teacher's top k above the rest, and give the teacher's values.
@@ -33,10 +34,10 @@ export function tutorLoss(inputs: TutorInputs, { alpha, on }: TutorOptions): tf.
   const rest = tf.mul<tf.Tensor2D>(tf.mul(tf.sub(1, inputs.topMask), inputs.mask), inputs.weights);
   const counts = tf.mul(present(top), present(rest));
   const difference = tf.sub(meanOver(student, top), meanOver(student, rest));
-  const rank = tf.div(tf.sum(tf.mul(tf.softplus(tf.neg(difference)), counts)), atLeastOne(tf.sum(counts)));
+  const rank = tf.div(tf.sum(tf.mul(tf.softplus(tf.neg(difference)), counts)), number(counts));
   const errors = meanOver(tf.square(tf.sub(student, teacher)), inputs.mask);
   const requests = present(inputs.mask);
-  const squared = tf.div(tf.sum(tf.mul(errors, requests)), atLeastOne(tf.sum(requests)));
+  const squared = tf.div(tf.sum(tf.mul(errors, requests)), number(requests));
   return tf.add(tf.mul(rank, alpha), tf.mul(squared, 1 - alpha));
 }
 
@@ -49,4 +50,5 @@ function meanOver(values: tf.Tensor, weights: tf.Tensor2D): tf.Tensor1D {
 /** 1 for requests with any weight: [request, candidate] -> [request]. */
 const present = (weights: tf.Tensor2D): tf.Tensor1D => tf.cast(tf.greater(tf.sum(weights, 1), 0), 'float32');
 
-const atLeastOne = (x: tf.Tensor): tf.Tensor => tf.maximum(x, tf.scalar(1));
+/** How many requests of the whole batch, at least 1. */
+const number = (requests: tf.Tensor): tf.Tensor => tf.maximum(overWorkers(tf.sum(requests)), tf.scalar(1));

@@ -1,5 +1,6 @@
 /** Codebook alignment on a part of a batch: attended codes of all codes are what it costs. */
 import * as tf from '@tensorflow/tfjs';
+import { ofThisWorker } from '../engine/workers/wholeBatch.js';
 import type { SequenceInput } from '../layers/inputs.js';
 import { alignmentLoss, type AlignmentInputs } from '../losses/alignment.js';
 
@@ -17,7 +18,7 @@ interface SampledInputs extends Omit<AlignmentInputs, 'personal'> {
 
 /** Alignment on the first requests of the batch: rows are in random order, so this is an unbiased sample. */
 export function sampledAlignment(inputs: SampledInputs, settings: AlignmentSettings): tf.Scalar {
-  const sampled = Math.min(inputs.mask.shape[0], settings.alignmentRequests);
+  const sampled = Math.min(inputs.mask.shape[0], ofThisWorker(settings.alignmentRequests));
   const first = <T extends tf.Tensor>(x: T): T =>
     tf.slice(
       x,

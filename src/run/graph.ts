@@ -15,13 +15,16 @@ import {
   type Manifest,
   type StageName,
 } from './manifest.js';
-import type { Progress } from './progress.js';
+import type { WorkerProcess } from '../engine/workers/mpi.js';
+import { silentProgress, type Progress } from './progress.js';
 import { versions, writeIndex } from './runIndex.js';
 import { recordSource, Stage, type StageDefinition, type StageResult } from './stage.js';
 
 /** A run folder that this process may write to: the lock is held. */
 export interface Run extends RunFolder {
   readonly progress: Progress;
+  /** The first of several workers, where there are several: it tells the others which stage to help with. */
+  readonly workers?: WorkerProcess;
 }
 
 export interface Decision {
@@ -95,8 +98,10 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
   const startedAt = new Date();
   const { key, dependencies, sourceRecords } = await keyOf(run, definition);
   const upstream = await upstreamOf(run.folder, definition);
-  const stage = new Stage(name, run.folder, run.config, run.progress, upstream, dependencies.sources);
+  const { sources } = dependencies;
+  const stage = new Stage(name, run.folder, run.config, run.progress, upstream, sources, run.workers);
   await prepareFolder(stage, key, forced);
+  if (definition.help) run.workers?.say(run.stages.indexOf(definition));
 
   const result = await definition.work(stage, run.config);
 
@@ -121,6 +126,19 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
   await writeIndex(run.folder);
   return { ...decision, result, seconds };
 }
+
+/** What a worker that is not the first does: helps with every stage that it is told, until there are no more. */
+export async function help(run: RunFolder, workers: WorkerProcess): Promise<void> {
+  for (let told = await workers.hear(); told !== noMoreStages; told = await workers.hear()) {
+    const definition = run.stages[told] ?? internal(`no stage ${told}`);
+    const upstream = await upstreamOf(run.folder, definition);
+    const stage = new Stage(definition.name, run.folder, run.config, silentProgress, upstream, [], workers);
+    await definition.help!(stage, run.config);
+  }
+}
+
+/** What the first worker says when its work is done. */
+export const noMoreStages = -1;
 
 /** Raw files count as inputs whether or not the stage opened them: a change of any of them is a reason to run again. */
 function allInputs(sources: readonly FileRecord[], read: readonly FileRecord[]): readonly FileRecord[] {

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.js';
 import type { Duckdb } from '../data/duckdb.js';
 import { CascadeError, internal } from '../errors.js';
 import { sameTrace, sha256, traceOf, writeWhole } from './files.js';
+import { oneWorker, type Workers } from '../engine/workers/workers.js';
 import type { FileRecord, Manifest, StageName } from './manifest.js';
 import type { Progress } from './progress.js';
 
@@ -35,6 +36,8 @@ export interface StageDefinition {
   /** Raw files it reads, where it reads any. */
   sources?(config: Config): Promise<readonly SourceFile[]>;
   work(stage: Stage, config: Config): Promise<StageResult>;
+  /** The trainings of the stage alone: what other workers do beside the one that does its work. They write nothing. */
+  help?(stage: Stage, config: Config): Promise<void>;
 }
 
 /** A running stage: its inputs, its outputs, its place for checkpoints. */
@@ -49,6 +52,8 @@ export class Stage {
     readonly progress: Progress,
     private readonly upstream: ReadonlyMap<StageName, Manifest>,
     private readonly sources: readonly SourceFile[],
+    /** Those who train together. */
+    readonly workers: Workers = oneWorker,
   ) {}
 
   get folder(): string {

@@ -47,6 +47,11 @@ export async function trainCodebook(stage: Stage, config: Config): Promise<Stage
   return { lines: healthLines(health), data: { health } };
 }
 
+/** Workers share the warm-up; items are few, and the rest is done by one. */
+export async function helpWithCodebook(stage: Stage, config: Config): Promise<void> {
+  if (config.distill.student.kind === 'tarq') await warmUp(await Workbench.open(stage, config));
+}
+
 interface FirstCodes {
   readonly state: ModelState;
   readonly logs: Readonly<Record<string, TrainingLog>>;

@@ -79,6 +79,15 @@ function behindItsBaseline(
   ];
 }
 
+/** Workers share every training. */
+export async function helpToDistill(stage: Stage, config: Config): Promise<void> {
+  const bench = await Workbench.open(stage, config);
+  const setC = await openSetC(bench);
+  for (const model of trainedPreRankers(config)) {
+    await fit(await planOf(bench, model, setC), bench.fitContext);
+  }
+}
+
 type SetC = (entry: ShardEntry) => TeacherScores;
 
 /** Verifies every file of set C; scores are read shard by shard, when a batch asks for them. */

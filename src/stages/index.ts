@@ -34,6 +34,7 @@ const codebook: StageDefinition = {
     distill: { student: config.distill.student }, // the warm-up trains the student's own towers
   }),
   work: async (stage, config) => (await import('./codebook.js')).trainCodebook(stage, config),
+  help: async (stage, config) => (await import('./codebook.js')).helpWithCodebook(stage, config),
 };
 
 const teacher: StageDefinition = {
@@ -42,11 +43,12 @@ const teacher: StageDefinition = {
   reads: ['samples'],
   settings: (config) => ({ ...training(config), teacher: config.teacher }),
   work: async (stage, config) => (await import('./teacher.js')).trainTeacher(stage, config),
+  help: async (stage, config) => (await import('./teacher.js')).helpWithTeacher(stage, config),
 };
 
 const distill: StageDefinition = {
   name: 'distill',
-  version: 2,
+  version: 3,
   reads: ['samples', 'codebook', 'teacher'],
   settings: (config) => ({
     ...training(config),
@@ -55,6 +57,7 @@ const distill: StageDefinition = {
     distill: config.distill,
   }),
   work: async (stage, config) => (await import('./distill.js')).distill(stage, config),
+  help: async (stage, config) => (await import('./distill.js')).helpToDistill(stage, config),
 };
 
 const evaluation: StageDefinition = {

@@ -60,6 +60,12 @@ export async function trainTeacher(stage: Stage, config: Config): Promise<StageR
   return { lines, data: { kept: best.name, withinRequestShare: share } };
 }
 
+/** Workers share both phases; scoring is done by one. */
+export async function helpWithTeacher(stage: Stage, config: Config): Promise<void> {
+  const bench = await Workbench.open(stage, config);
+  await trainPhases(bench, teacherModel(config, bench.frame));
+}
+
 interface Phase {
   readonly name: 'a' | 'b';
   readonly result: FitResult;

@@ -7,6 +7,7 @@ import type { EncodedData } from '../data/encodedData.js';
 import { epochWindows, type RequestRef } from '../data/requestOrder.js';
 import type { ShardEntry, Split } from '../data/shards.js';
 import type { FeedBatch } from '../engine/gradients.js';
+import { oneWorker, partOf, type Workers } from '../engine/workers/workers.js';
 
 export interface BlockSource {
   readonly shape: BlockShape;
@@ -87,6 +88,8 @@ export interface StreamOptions {
   readonly seed: number;
   readonly primary: BlockSource;
   readonly secondary?: BlockSource;
+  /** Those who take a batch together: each gets a block of every size-th of its requests. Positions are those of the whole. */
+  readonly workers?: Workers;
 }
 
 export interface StreamPosition {
@@ -117,22 +120,23 @@ export class BatchStream {
     return this.primary.entries.reduce((sum, entry) => sum + entry.requests, 0);
   }
 
-  /** The next batch, with at most `limit` requests of the primary set; null at the end of its epoch, after which the next one begins. */
+  /** The next batch, of all workers at most `limit` requests of the primary set; null at the end of its epoch, after which the next one begins. */
   next(limit = Infinity): FeedBatch | null {
-    const { primary, secondary } = this.options;
-    const refs = this.primary.next(Math.min(primary.shape.requests, limit));
+    const { primary, secondary, workers = oneWorker } = this.options;
+    const refs = this.primary.next(Math.min(workers.size * primary.shape.requests, limit));
     if (refs.length === 0) {
       this.primary.beginNextEpoch();
       return null;
     }
-    const blocks: Block[] = [block(primary, this.primary.entries, refs)];
+    const blocks: Block[] = [block(primary, this.primary.entries, partOf(refs, workers))];
     if (secondary && this.secondary) {
-      const others = this.secondary.next(secondary.shape.requests);
-      if (others.length < secondary.shape.requests) {
+      const wanted = workers.size * secondary.shape.requests;
+      const others = this.secondary.next(wanted);
+      if (others.length < wanted) {
         this.secondary.beginNextEpoch();
-        others.push(...this.secondary.next(secondary.shape.requests - others.length));
+        others.push(...this.secondary.next(wanted - others.length));
       }
-      blocks.push(block(secondary, this.secondary.entries, others));
+      blocks.push(block(secondary, this.secondary.entries, partOf(others, workers)));
     }
     const batch = this.assembler.assemble(blocks);
     this.options.data.keep([...this.primary.open, ...(this.secondary?.open ?? [])]);
@@ -152,19 +156,34 @@ const block = (source: BlockSource, entries: readonly ShardEntry[], refs: readon
   ...(source.teacher && { teacher: source.teacher }),
 });
 
-/** Batches over a whole split in the order of its files, for evaluation. */
+/** Batches over a whole split in the order of its files, for evaluation; of several workers each gets every size-th. */
 export function* scoringBatches(
   data: EncodedData,
   needs: BatchNeeds,
   shape: BlockShape,
   split: Split,
-): Generator<{ batch: FeedBatch; refs: readonly RequestRef[]; entries: readonly ShardEntry[] }> {
+  workers: Workers = oneWorker,
+): Generator<{
+  batch: FeedBatch;
+  refs: readonly RequestRef[];
+  entries: readonly ShardEntry[];
+  /** Candidates of the split before this batch. */
+  before: number;
+}> {
   const assembler = new BatchAssembler(data, needs);
   const entries = data.shards(shape.set, split);
+  let number = 0;
+  let before = 0;
   for (const window of epochWindows(entries, 0)) {
     for (let at = 0; at < window.length; at += shape.requests) {
       const refs = window.slice(at, at + shape.requests);
-      yield { batch: assembler.assemble([{ shape, entries, refs }]), refs, entries };
+      if (number++ % workers.size === workers.rank) {
+        yield { batch: assembler.assemble([{ shape, entries, refs }]), refs, entries, before };
+      }
+      for (const { shard, row } of refs) {
+        const { offsets } = data.shard(entries[shard]!);
+        before += offsets[row + 1]! - offsets[row]!;
+      }
     }
     data.keep([]);
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { fitContext, studentPlan } from '../../test/support/studentTraining.js';
+import { dyingAt, fitContext, studentPlan } from '../../test/support/studentTraining.js';
 import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, stateOf } from '../../test/support/models.js';
@@ -12,7 +12,7 @@ import type { EncodedData } from '../data/encodedData.js';
 import { RandomStream } from '../engine/random.js';
 import type { ModelState } from '../engine/state.js';
 import { preRanker, studentCodes } from '../models/registry.js';
-import { plainProgress, silentProgress, type Progress } from '../run/progress.js';
+import { plainProgress, type Progress } from '../run/progress.js';
 import { fit, type FitPlan, type FitResult } from './fit.js';
 import { keepCodes } from './codeUpkeep.js';
 import { distinctItems, refitCodes, trainingItems } from './codeFitting.js';
@@ -29,17 +29,6 @@ beforeAll(async () => {
 const plan = (epochs: number, patience?: number) => studentPlan(data, epochs, patience);
 const context = (folder: string, progress?: Progress) => fitContext(data, folder, progress);
 const newFolder = () => mkdtempSync(join(tmpdir(), 'cascade-fit-'));
-
-/** Progress that dies when the given step is reported, as a killed process would. */
-const dyingAt = (step: number): Progress => ({
-  ...silentProgress,
-  begin: () => ({
-    update(done) {
-      if (done === step) throw new Error('killed');
-    },
-    end: () => undefined,
-  }),
-});
 
 const bytesOf = ({ best, epochs, log, steps, position }: FitResult) => ({
   vector: best[roles.model]!.vector,

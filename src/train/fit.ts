@@ -2,7 +2,11 @@
  * The training loop: steps over epochs of the primary set, validation AUC on set A at the end of each, early stopping, the best epoch
  * kept. Cut off at any moment it goes on from its last checkpoint and ends with the same bytes as a training that was never cut off:
  * weights, optimiser, schedule, data position and history are all in the checkpoint, and no value depends on when it was written.
+ *
+ * Several workers make the same training in step: each takes its part of every batch and of every validation, and everything else alike.
+ * The first alone reports and writes checkpoints; all go on from them.
  */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { TrainingConfig } from '../config/config.js';
 import type { BatchNeeds, BlockShape } from '../data/batches.js';
@@ -13,6 +17,7 @@ import { makeOptimizer } from '../engine/optim/make.js';
 import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
 import { copyState, type ModelState } from '../engine/state.js';
+import { oneWorker, type Workers } from '../engine/workers/workers.js';
 import {
   settledState,
   trainedModel,
@@ -21,6 +26,7 @@ import {
   type TrainedModel,
 } from '../engine/gradients.js';
 import { TrainingStep } from '../engine/step.js';
+import { internal } from '../errors.js';
 import { auc } from '../metrics/auc.js';
 import type { Progress } from '../run/progress.js';
 import { BatchStream, startPosition, type BlockSource, type StreamPosition } from './batchStream.js';
@@ -86,6 +92,8 @@ export interface FitContext {
   /** Folder that the batch of a non-finite step is saved to. */
   readonly saveTo: string;
   readonly progress: Progress;
+  /** Those who train together; this process alone where they are left out. Blocks of a plan are one worker's. */
+  readonly workers?: Workers;
 }
 
 /** One validation. */
@@ -152,6 +160,7 @@ class Training {
     private readonly plan: FitPlan,
     private readonly context: FitContext,
     private readonly models: Readonly<Record<string, TrainedModel>>,
+    private readonly workers: Workers,
     private state: Progressed,
     log: Record<string, number[]>,
     best: Record<string, ModelState>,
@@ -163,13 +172,17 @@ class Training {
   static async start(plan: FitPlan, context: FitContext): Promise<Training> {
     const optimizer = trainingOptimizer(context.training);
     const { learningRate } = budgetOf(plan, context);
+    const { workers = oneWorker } = context;
     const models = mapValues(plan.trained, (state) => trainedModel(state, optimizer, learningRate));
     const checkpoint = await readCheckpoint<Progressed>(folderOf(plan, context), context.progress);
     const best = mapValues(plan.trained, copyState);
     if (checkpoint) {
       restoreArrays(trainingArrays(models, best), checkpoint.tensors);
-      return new Training(plan, context, models, checkpoint.state, restoreLog(checkpoint.tensors), best);
+      await workers.meet(); // before the first writes the next one
+      const log = restoreLog(checkpoint.tensors);
+      return new Training(plan, context, models, workers, checkpoint.state, log, best);
     }
+    await workers.meet();
     const { requests } = budgetOf(plan, context);
     const before = plan.epochsBefore ?? 0;
     const wholeEpochs = Math.floor(before);
@@ -184,7 +197,7 @@ class Training {
       bestAt: -1,
       finished: false,
     };
-    return new Training(plan, context, models, state, {}, best);
+    return new Training(plan, context, models, workers, state, {}, best);
   }
 
   get finished(): boolean {
@@ -204,6 +217,7 @@ class Training {
       learningRate: budget.learningRate,
       clipNorm: training.clipNorm,
       device: context.device,
+      workers: this.workers,
       saveTo: context.saveTo,
     });
     const stream = new BatchStream(
@@ -213,6 +227,7 @@ class Training {
         seed: context.seed,
         primary: plan.primary,
         ...(plan.secondary && { secondary: plan.secondary }),
+        workers: this.workers,
       },
       this.state.position,
     );
@@ -306,6 +321,7 @@ class Training {
     }
     if (plan.between?.atEpochEnds) await plan.between.run(this.models, this.state.step);
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
+    await expectAgreement(this.workers, this.settled);
     const value = validation ? await this.validate(validation) : null;
     const terms = mapValues(this.log, (values) => mean(values.slice(from)));
     const requests = context.data.requests(plan.primary.shape.set, plan.primary.split);
@@ -315,7 +331,7 @@ class Training {
       step: this.state.step,
       validationAuc: value,
       terms,
-      measures: (await plan.measure?.of(this.settled)) ?? {},
+      measures: (this.isFirst && (await plan.measure?.of(this.settled))) || {},
     };
     const epochs = [...this.state.epochs, report];
     const bestBefore = this.state.epochs[this.state.bestAt]?.validationAuc ?? null;
@@ -344,11 +360,16 @@ class Training {
     const { plan, context } = this;
     this.validator ??= new Forward(`${plan.name}-validation`, score, context.device);
     const forward = this.validator.over({ ...plan.frozen, ...this.settled });
-    const scores = await scoreSplit(context.data, plan.needs, shape, 'validation', forward);
+    const scores = await scoreSplit(context.data, plan.needs, shape, 'validation', forward, this.workers);
     return auc(openSplit(context.data, shape.set, 'validation').label, scores);
   }
 
+  private get isFirst(): boolean {
+    return this.workers.rank === 0;
+  }
+
   private async save(): Promise<void> {
+    if (!this.isFirst) return;
     const tensors = { ...trainingArrays(this.models, this.best), ...logArrays(this.log) };
     await writeCheckpoint(folderOf(this.plan, this.context), { state: this.state, tensors });
   }
@@ -365,10 +386,14 @@ interface Budget {
   readonly learningRate: LearningRate;
 }
 
-function budgetOf({ primary, epochs, epochsBefore = 0 }: FitPlan, { data, training }: FitContext): Budget {
+function budgetOf(
+  { primary, epochs, epochsBefore = 0 }: FitPlan,
+  { data, training, workers = oneWorker }: FitContext,
+): Budget {
   const requests = data.requests(primary.shape.set, primary.split);
   const lastRequest = Math.round(epochs * requests);
-  const steps = Math.ceil((lastRequest - Math.round(epochsBefore * requests)) / primary.shape.requests);
+  const perStep = workers.size * primary.shape.requests;
+  const steps = Math.ceil((lastRequest - Math.round(epochsBefore * requests)) / perStep);
   const { optimizer, schedule } = training;
   return {
     requests,
@@ -390,6 +415,20 @@ function withScalars(batch: FeedBatch, scalars: Readonly<Record<string, number>>
 function trainingOptimizer({ optimizer, untouchedRows }: TrainingConfig): Optimizer {
   const { drift, ...resting } = makeOptimizer(optimizer);
   return untouchedRows === 'drift' && drift ? { ...resting, drift } : resting;
+}
+
+/** Workers that make the same updates have the same weights: what follows would be wrong if they had not. */
+async function expectAgreement(
+  workers: Workers,
+  states: Readonly<Record<string, ModelState>>,
+): Promise<void> {
+  if (workers.size === 1) return;
+  const hash = createHash('sha256');
+  for (const { vector, table } of Object.values(states)) hash.update(vector).update(table.values);
+  const own = new Int32Array(Uint8Array.from(hash.digest()).buffer);
+  const all = await workers.gather(own);
+  if (all.some((other) => other.some((word, i) => word !== own[i])))
+    internal('workers have different weights');
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -10,6 +10,7 @@ import type { ForwardFunction } from '../engine/forward.js';
 import type { BatchTensors, LossFunction, LossTerms, TracedModels } from '../engine/gradients.js';
 import { stopGradient } from '../engine/autodiff.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
+import { overWorkers } from '../engine/workers/wholeBatch.js';
 import { dimensions, embedBlock, embedItems, type RequestInputs } from '../layers/inputs.js';
 import { autoencoderLoss, type AutoencoderOptions } from '../losses/autoencoder.js';
 import { clickLoss } from '../losses/click.js';
@@ -116,12 +117,13 @@ export function warmUpLoss(
     );
     const error = tf.sub(autoencoder.decode(autoencoder.encode(input, own), own), input);
     const mask = tf.reshape(inputs.mask, [-1, 1]);
+    const counted = overWorkers(tf.sum(mask));
     return {
       click_a: {
         value: blockClickLoss(scoreBlock(towers, inputs, parameters), batch, 'a', inputs),
         weight: 1,
       },
-      autoencoder: { value: tf.div(tf.sum(tf.mul(tf.square(error), mask)), tf.sum(mask)), weight: 1 },
+      autoencoder: { value: tf.div(tf.sum(tf.mul(tf.square(error), mask)), counted), weight: 1 },
     };
   };
 }

@@ -5,6 +5,7 @@ import type { EncodedData, SetName } from '../data/encodedData.js';
 import type { Split } from '../data/shards.js';
 import type { TensorData } from '../engine/compile.js';
 import type { FeedBatch } from '../engine/gradients.js';
+import { oneWorker } from '../engine/workers/workers.js';
 import { scoringBatches } from './batchStream.js';
 
 /** Candidates of a split as flat arrays: what metrics are computed on. */
@@ -53,32 +54,39 @@ export function openSplit(data: EncodedData, set: SetName, split: Split): Scored
   return result;
 }
 
-/** Scores of a split's candidates, filled batch by batch in the order of the files. */
+/** Scores of a split's candidates in the order of the files, filled batch by batch. */
 export function candidateScores(data: EncodedData, set: SetName, split: Split) {
   const values = new Float32Array(data.shards(set, split).reduce((sum, entry) => sum + entry.candidates, 0));
-  let at = 0;
   return {
     values,
-    /** Adds the first `requests` requests of a [request, candidate] block; padding is left out. */
-    add(logits: TensorData, requests: number, { candidates }: BlockShape, batch: FeedBatch): void {
+    /** Sets those of the first `requests` requests of a [request, candidate] block, from the candidate `at` on; padding is left out. */
+    set(
+      at: number,
+      logits: TensorData,
+      requests: number,
+      { candidates }: BlockShape,
+      batch: FeedBatch,
+    ): void {
       const mask = batch.tensors[`${set}/candidate_mask`]!.data;
       for (let i = 0; i < requests * candidates; i++) if (mask[i]) values[at++] = logits[i]!;
     },
   };
 }
 
-/** One number per candidate of a split from the `logits` of a forward, [request, candidate]. */
+/** One number per candidate of a split from the `logits` of a forward, [request, candidate]; workers share the batches. */
 export async function scoreSplit(
   data: EncodedData,
   needs: BatchNeeds,
   shape: BlockShape,
   split: Split,
   run: (batch: FeedBatch) => Promise<Record<string, TensorData>>,
+  workers = oneWorker,
 ): Promise<Float32Array> {
   const scores = candidateScores(data, shape.set, split);
-  for (const { batch, refs } of scoringBatches(data, needs, shape, split)) {
+  for (const { batch, refs, before } of scoringBatches(data, needs, shape, split, workers)) {
     const { logits } = await run(batch);
-    scores.add(logits ?? internal('the forward has no output logits'), refs.length, shape, batch);
+    scores.set(before, logits ?? internal('the forward has no output logits'), refs.length, shape, batch);
   }
+  await workers.sum(scores.values); // 0 where another worker scored
   return scores.values;
 }

@@ -77,7 +77,7 @@ export async function scoreFromStates(
     device,
   );
   const scores = candidateScores(data, shape.set, split);
-  for (const { batch, refs, entries } of scoringBatches(data, needs, shape, split)) {
+  for (const { batch, refs, entries, before } of scoringBatches(data, needs, shape, split)) {
     const { logits } = await forward.over({ [roles.model]: state })(
       withItemStates(
         batch,
@@ -91,7 +91,7 @@ export async function scoreFromStates(
         refs.length,
       ),
     );
-    scores.add(logits!, refs.length, shape, batch);
+    scores.set(before, logits!, refs.length, shape, batch);
   }
   await forward.release();
   return scores.values;

@@ -1,5 +1,6 @@
 /** What every training stage opens first: the encoded samples (each file verified), the device, first values that models share. */
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import type { Config } from '../config/config.js';
 import type { BlockShape } from '../data/batches.js';
 import { EncodedData, type SetName } from '../data/encodedData.js';
@@ -32,7 +33,7 @@ export class Workbench {
     const transform = parseTransform(await readFile(transformPath, 'utf8'), transformPath);
     const index = await stage.read('samples', 'encoded/index.json');
     const data = new EncodedData(index, transform, config.features.width);
-    const device = await openDevice(config.device, config.threads);
+    const device = await openDevice(config.device, threadsEach(config, stage.workers.size));
     if (device.provider !== 'cpu') stage.progress.note(`device: ${device.provider} (${device.why})`);
     return new Workbench(stage, config, data, device, baseLogit(data));
   }
@@ -46,11 +47,11 @@ export class Workbench {
     return studentCodes(this.config, this.frame);
   }
 
-  /** The block of a training step: as many requests as fit into the rows of a step. */
+  /** A worker's block of a training step: as many requests as fit into its part of the rows of a step. */
   block(set: SetName): BlockShape {
     const { rowsPerStep, bRowsPerStep } = this.config.training;
     const candidates = this.data.maxCandidates(set);
-    const rows = set === 'a' ? rowsPerStep : bRowsPerStep;
+    const rows = (set === 'a' ? rowsPerStep : bRowsPerStep) / this.stage.workers.size;
     return { set, candidates, requests: Math.max(1, Math.floor(rows / Math.max(1, candidates))) };
   }
 
@@ -64,6 +65,7 @@ export class Workbench {
       checkpointFolder: stage.checkpointFolder,
       saveTo: stage.folder,
       progress: stage.progress,
+      workers: stage.workers,
     };
   }
 
@@ -91,6 +93,10 @@ export class Workbench {
     return this.random(`initial/${kind}`);
   }
 }
+
+/** Threads of one worker: as many as the config says, or its part of all. */
+const threadsEach = ({ threads }: Config, workers: number) =>
+  threads === 0 && workers > 1 ? Math.max(1, Math.floor(availableParallelism() / workers)) : threads;
 
 function baseLogit(data: EncodedData): number {
   let rows = 0;

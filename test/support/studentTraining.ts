@@ -15,10 +15,11 @@ const config = testConfig({
     checkpoint_every_seconds: 0.0001,
     schedule: { kind: 'cosine', warm_up_steps: 2, final_share: 0.1 },
   },
-  distill: { losses: { tutor: 0.5, click_b: 0.5 } },
+  distill: { losses: { tutor: 0.5, click_b: 0.5, alignment_requests: 4 } },
 });
 
-export function studentPlan(data: EncodedData, epochs: number, patience = 5): FitPlan {
+/** `workers`: how many share the blocks of a step. */
+export function studentPlan(data: EncodedData, epochs: number, patience = 5, workers = 1): FitPlan {
   const frame = { layout: data.layout, baseLogit: -0.5 };
   const { model, needs } = preRanker('student_tarq', config, frame);
   const { ranker } = teacherModel(config, frame);
@@ -34,9 +35,9 @@ export function studentPlan(data: EncodedData, epochs: number, patience = 5): Fi
       teacher: { ranker, joint: false },
     }),
     needs,
-    primary: { shape: blockOf(data, 'a', 8), split: 'train' },
+    primary: { shape: blockOf(data, 'a', 8 / workers), split: 'train' },
     secondary: {
-      shape: blockOf(data, 'b', 4),
+      shape: blockOf(data, 'b', 4 / workers),
       split: 'train',
       teacher: ({ candidates }) => ({
         logit: RandomStream.of(3, 'teacher').normals(candidates),
@@ -62,4 +63,15 @@ export const fitContext = (
   checkpointFolder,
   saveTo: checkpointFolder,
   progress,
+});
+
+/** Progress that dies when the given step is reported, as a killed process would. */
+export const dyingAt = (step: number): Progress => ({
+  ...silentProgress,
+  begin: () => ({
+    update(done) {
+      if (done === step) throw new Error('killed');
+    },
+    end: () => undefined,
+  }),
 });

@@ -118,6 +118,22 @@ const listsNameOnce: Check = ({ logs, samples, features, distill, eval: { cutoff
   });
 };
 
+/** The requests that alignment looks at are shared like all others. */
+const workersShareAlignment: Check = ({ training: { workers }, distill: { student, losses } }) => {
+  const { alignment, alignment_requests: requests } = losses;
+  if (student.kind !== 'tarq' || alignment === 0 || requests % workers === 0) return [];
+  return [
+    {
+      paths: [
+        ['distill', 'losses', 'alignment_requests'],
+        ['training', 'workers'],
+      ],
+      what: `\`distill.losses.alignment_requests\` is ${requests}, which ${workers} workers (\`training.workers\`) cannot share evenly.`,
+      mend: `Use a multiple of ${workers}, for example ${Math.ceil(requests / workers) * workers}.`,
+    },
+  ];
+};
+
 export const modelChecks: readonly Check[] = [
   headsDivideWidth,
   sequenceIsThere,
@@ -125,4 +141,5 @@ export const modelChecks: readonly Check[] = [
   studentHasALoss,
   picksAreFewer,
   listsNameOnce,
+  workersShareAlignment,
 ];

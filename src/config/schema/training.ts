@@ -52,7 +52,10 @@ export const schedule = z.discriminatedUnion('kind', [
 ]);
 
 export const training = z.strictObject({
-  rows_per_step: key(count.default(1024), 'candidates of set A in a step; requests = rows / longest request'),
+  rows_per_step: key(
+    count.default(1024),
+    'candidates of set A in a step, of all workers together; requests = rows / longest request',
+  ),
   b_rows_per_step: key(count.default(1024), 'candidates of sets B and C in a step, where they are used'),
   optimizer: key(optimizer.prefault({}), 'moves dense weights and the touched embedding rows alike'),
   schedule: key(schedule.prefault({}), 'learning rate over the steps of the budget'),
@@ -61,6 +64,10 @@ export const training = z.strictObject({
     'embedding rows without a gradient: their momentum goes on moving them, as in a dense optimiser (made up for when a row is next needed), or they rest (lazy updates), which trains rare ids too little',
   ),
   clip_norm: key(weight.default(0), 'largest norm of the whole gradient; 0 = no clipping'),
+  workers: key(
+    count.default(1),
+    'processes that share every training step, each with `threads` threads and a part of the rows; they talk by MPI (scripts/install-mpi). Results differ from those of one worker by rounding alone',
+  ),
   checkpoint_every_seconds: key(z.number().positive().default(30), 'time between checkpoints'),
 });
 
