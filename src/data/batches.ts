@@ -40,6 +40,8 @@ export interface TeacherScores {
 export interface BatchNeeds {
   /** Value counts of the sequence and value ids of the candidates (models/matchCount.ts). */
   readonly matchCounts: boolean;
+  /** The vectors that items are coded by, where the user gave some. */
+  readonly itemVectors?: boolean;
 }
 
 /** Pads value lists of a sequence. */
@@ -201,6 +203,13 @@ export class BatchAssembler {
       group.writeSlots(i, this.rows, data.items.slots, item * slots.items, data.items.slots, 0);
       group.writeNumbers(i, data.items.numbers, item * numbers.items, data.items.numbers, 0);
     });
+    if (this.needs.itemVectors && data.vectors) {
+      const { width, values } = data.vectors;
+      const vectors = arrays.float('items/vectors', [height, width]);
+      list.forEach((item, i) => {
+        vectors.set(values.subarray(item * width, (item + 1) * width), i * width);
+      });
+    }
     if (!this.needs.matchCounts) return;
     const fields = data.layout.sharedFields.length;
     const values = arrays.int('items/match_values', [height, fields], unknownValue);

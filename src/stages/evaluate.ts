@@ -23,6 +23,7 @@ import { advice } from '../report/advice.js';
 import { reportHtml } from '../report/report.js';
 import { tableLines } from '../report/table.js';
 import type { Stage, StageResult } from '../run/stage.js';
+import { storedVectors } from '../train/itemVectors.js';
 import { openScorers, type Scored, type Scorer } from '../train/scoredModels.js';
 import { openSplit } from '../train/scoring.js';
 import { Workbench } from '../train/workbench.js';
@@ -32,7 +33,7 @@ const evaluatedSplits = ['validation', 'test'] as const satisfies readonly Split
 const sets = ['a', 'b'] as const satisfies readonly SetName[];
 
 export async function evaluate(stage: Stage, config: Config): Promise<StageResult> {
-  const bench = await Workbench.open(stage, config);
+  const bench = await Workbench.open(stage, config, await storedVectors(stage, config));
   const scorers = await openScorers(bench, config);
   const all: Scored[] = [];
   for (const split of evaluatedSplits) {

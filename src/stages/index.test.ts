@@ -55,6 +55,19 @@ test('where the raw files lie does not matter to the logs, only what they hold',
   expect(here).toEqual(there);
 });
 
+test('nor where item vectors lie: a byte in them concerns the stages that code items', () => {
+  const pipeline = (path: string) =>
+    load(`${smallPipeline}codebook: {item_vectors: {path: ${path}}}\n`).config;
+  const [here, there] = ['here', 'there'].map(pipeline);
+  for (const stage of stages) expect(stage.settings(here!)).toEqual(stage.settings(there!));
+  const reading = stages.filter((stage) => 'sources' in stage).map(({ name }) => name);
+  expect(reading).toEqual(['logs', 'codebook']);
+  expect(stages.filter(({ reads }) => reads.includes('codebook')).map(({ name }) => name)).toEqual([
+    'distill',
+    'eval',
+  ]);
+});
+
 /** Settings that change no output. */
 const harmless = [
   'seed',

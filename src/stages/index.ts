@@ -30,9 +30,11 @@ const codebook: StageDefinition = {
   reads: ['samples'],
   settings: (config) => ({
     ...training(config),
-    codebook: config.codebook,
+    codebook: codebookOf(config),
     distill: { student: config.distill.student }, // the warm-up trains the student's own towers
   }),
+  sources: async ({ codebook }) =>
+    codebook.itemVectors ? (await import('../logs/sources.js')).vectorFiles(codebook) : [],
   work: async (stage, config) => (await import('./codebook.js')).trainCodebook(stage, config),
 };
 
@@ -50,7 +52,7 @@ const distill: StageDefinition = {
   reads: ['samples', 'codebook', 'teacher'],
   settings: (config) => ({
     ...training(config),
-    codebook: config.codebook,
+    codebook: codebookOf(config),
     teacher: without(config.teacher, 'epochs', 'patience', 'bEpochs', 'gate'),
     distill: config.distill,
   }),
@@ -79,6 +81,12 @@ function training({ device, features: { initScale, width }, towers, training }: 
     training: without(training, 'checkpointEverySeconds'),
     towers,
   };
+}
+
+/** Not where the user's vectors lie: their content is hashed. */
+function codebookOf({ codebook }: Config) {
+  const { itemVectors } = codebook;
+  return itemVectors ? { ...codebook, itemVectors: without(itemVectors, 'path') } : codebook;
 }
 
 function without<T extends object, K extends keyof T & string>(settings: T, ...keys: K[]): Omit<T, K> {
