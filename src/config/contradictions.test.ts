@@ -398,3 +398,39 @@ test('the parts of a product have coordinates, and no prefixes', () => {
     complaint(smallPipeline, 'codebook.structure=product', 'codebook.levels=4', 'codebook.latent_width=4'),
   ).toBe('no problem');
 });
+
+test('a logged teacher has no vector for the losses of TARQ', () => {
+  const tarq = ['distill.student.kind=tarq', 'distill.teacher=logged'];
+  expect(complaint(smallPipeline, ...tarq, 'distill.losses.alignment=0')).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set distill.teacher=logged  distill.losses.reconstruction
+           \`distill.losses.reconstruction\` compares the student's vector with the teacher's, and \`distill.teacher: logged\` has scores only.
+           Set at: distill.losses.reconstruction (default), distill.teacher (--set distill.teacher=logged).
+           Set \`distill.losses.reconstruction\` to 0: \`distill.losses.tutor\` is what teaches by scores. Or let a teacher be trained: \`distill.teacher: frozen\`."
+  `);
+  expect(complaint(smallPipeline, ...tarq)).toContain(
+    '`distill.losses.reconstruction` and `distill.losses.alignment`',
+  );
+  expect(complaint(smallPipeline, ...tarq, 'teacher.width=16').match(/config\.contradiction/g)).toHaveLength(
+    1,
+  );
+  const neither = ['distill.losses.alignment=0', 'distill.losses.reconstruction=0'];
+  expect(complaint(smallPipeline, ...tarq, ...neither)).toBe('no problem');
+  expect(complaint(smallPipeline, 'distill.teacher=logged')).toBe('no problem'); // a tangent takes no vector
+});
+
+test('a logged teacher needs logs with scores', () => {
+  const kuairand = smallPipeline.replace('kind: simulate', 'kind: kuairand, source: x');
+  expect(complaint(kuairand, 'distill.teacher=logged')).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set distill.teacher=logged  distill.teacher
+           \`distill.teacher\` is logged, but logs of kind kuairand hold no scores of a ranker.
+           Set at: distill.teacher (--set distill.teacher=logged), logs.kind (pipeline.yaml:1:8).
+           Let a teacher be trained: \`distill.teacher: frozen\`."
+  `);
+  expect(complaint(smallPipeline, 'distill.teacher=logged', 'distill.logged_scores.column=teacher_logit'))
+    .toMatchInlineSnapshot(`
+    "error  config.contradiction  --set distill.logged_scores.column=teacher_logit  distill.logged_scores.column
+           The simulation logs what its ranker gave as \`rank_score\`, and no \`teacher_logit\`.
+           Set at: distill.logged_scores.column (--set distill.logged_scores.column=teacher_logit), logs.kind (pipeline.yaml:1:8).
+           Use \`distill.logged_scores.column: rank_score\`."
+  `);
+});

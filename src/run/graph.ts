@@ -71,7 +71,8 @@ export async function plan(
 ): Promise<Decision[]> {
   const decisions: Decision[] = [];
   for (const definition of chosen) {
-    const { name, reads } = definition;
+    const { name } = definition;
+    const reads = definition.reads(run.config);
     const above = decisions.findLast((decision) => decision.run && reads.includes(decision.stage));
     if (isForced(name)) decisions.push({ stage: name, run: true, reason: 'asked for' });
     else if (!above) decisions.push(await decide(run, definition, false));
@@ -94,7 +95,7 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
   run.progress.note(`${name}: ${decision.reason}`);
   const startedAt = new Date();
   const { key, dependencies, sourceRecords } = await keyOf(run, definition);
-  const upstream = await upstreamOf(run.folder, definition);
+  const upstream = await upstreamOf(run, definition);
   const stage = new Stage(name, run.folder, run.config, run.progress, upstream, dependencies.sources);
   await prepareFolder(stage, key, forced);
 

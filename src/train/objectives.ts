@@ -92,7 +92,7 @@ function addBlock(
         teacher: batch['b/teacher'] as tf.Tensor2D,
         topMask,
         weights: batch['b/weight'] as tf.Tensor2D,
-        mask: inputs.mask,
+        mask: batch['b/teacher_mask'] as tf.Tensor2D,
       },
       { alpha: losses.tutorAlpha, on: losses.tutorOn },
     );
