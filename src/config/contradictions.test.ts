@@ -399,7 +399,7 @@ test('the parts of a product have coordinates, and no prefixes', () => {
   ).toBe('no problem');
 });
 
-test('a logged teacher has no vector for the losses of TARQ', () => {
+test('a logged teacher has no vector that a student could be drawn to', () => {
   const tarq = ['distill.student.kind=tarq', 'distill.teacher=logged'];
   expect(complaint(smallPipeline, ...tarq, 'distill.losses.alignment=0')).toMatchInlineSnapshot(`
     "error  config.contradiction  --set distill.teacher=logged  distill.losses.reconstruction
@@ -408,14 +408,18 @@ test('a logged teacher has no vector for the losses of TARQ', () => {
            Set \`distill.losses.reconstruction\` to 0: \`distill.losses.tutor\` is what teaches by scores. Or let a teacher be trained: \`distill.teacher: frozen\`."
   `);
   expect(complaint(smallPipeline, ...tarq)).toContain(
-    '`distill.losses.reconstruction` and `distill.losses.alignment`',
+    '`distill.losses.alignment` and `distill.losses.reconstruction`',
   );
   expect(complaint(smallPipeline, ...tarq, 'teacher.width=16').match(/config\.contradiction/g)).toHaveLength(
     1,
   );
   const neither = ['distill.losses.alignment=0', 'distill.losses.reconstruction=0'];
   expect(complaint(smallPipeline, ...tarq, ...neither)).toBe('no problem');
-  expect(complaint(smallPipeline, 'distill.teacher=logged')).toBe('no problem'); // a tangent takes no vector
+  const tangent = 'distill.teacher=logged';
+  expect(complaint(smallPipeline, tangent)).toBe('no problem');
+  expect(complaint(smallPipeline, tangent, 'distill.losses.reconstruction=1')).toContain(
+    'config.contradiction',
+  );
 });
 
 test('a logged teacher needs logs with scores', () => {

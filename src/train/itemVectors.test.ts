@@ -1,5 +1,5 @@
 /** The user's own item vectors, from Parquet files to the order of the encoded items; what is wrong with them, in words. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { at, buildFrom, configOf, temporaryFolder, type Built } from '../../test/support/canonicalLogs.js';
@@ -218,6 +218,13 @@ describe('item vectors are refused, with the item and how to mend it', () => {
     ],
   ])('columns: %s', async (query, expected) => {
     expect(await complaint([query])).toBe(expected);
+  });
+
+  it('files that cannot be read', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'cut.parquet');
+    writeFileSync(path, 'PAR1, and then nothing');
+    expect(await complaint([], { path })).toMatch(/^error {2}data\.damaged_file .*cut\.parquet/);
   });
 
   it('files of different schemas, and paths where nothing is', async () => {
