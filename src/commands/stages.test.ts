@@ -20,7 +20,7 @@ beforeEach(async () => {
   const judge: StageDefinition = {
     name: 'eval',
     version: 1,
-    reads: ['teacher'],
+    reads: () => ['teacher'],
     settings: (config) => ({ eval: config.eval }),
     work: () =>
       Promise.resolve({

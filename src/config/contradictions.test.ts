@@ -410,3 +410,43 @@ test('workers share the requests that alignment looks at', () => {
   expect(complaint(withLines(`training: {workers: 4}\n${tarq}`))).toBe('no problem');
   expect(complaint(withLines('training: {workers: 3}'))).toBe('no problem');
 });
+
+test('a logged teacher has no vector that a student could be drawn to', () => {
+  const tarq = ['distill.student.kind=tarq', 'distill.teacher=logged'];
+  expect(complaint(smallPipeline, ...tarq, 'distill.losses.alignment=0')).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set distill.teacher=logged  distill.losses.reconstruction
+           \`distill.losses.reconstruction\` compares the student's vector with the teacher's, and \`distill.teacher: logged\` has scores only.
+           Set at: distill.losses.reconstruction (default), distill.teacher (--set distill.teacher=logged).
+           Set \`distill.losses.reconstruction\` to 0: \`distill.losses.tutor\` is what teaches by scores. Or let a teacher be trained: \`distill.teacher: frozen\`."
+  `);
+  expect(complaint(smallPipeline, ...tarq)).toContain(
+    '`distill.losses.alignment` and `distill.losses.reconstruction`',
+  );
+  expect(complaint(smallPipeline, ...tarq, 'teacher.width=16').match(/config\.contradiction/g)).toHaveLength(
+    1,
+  );
+  const neither = ['distill.losses.alignment=0', 'distill.losses.reconstruction=0'];
+  expect(complaint(smallPipeline, ...tarq, ...neither)).toBe('no problem');
+  const tangent = 'distill.teacher=logged';
+  expect(complaint(smallPipeline, tangent)).toBe('no problem');
+  expect(complaint(smallPipeline, tangent, 'distill.losses.reconstruction=1')).toContain(
+    'config.contradiction',
+  );
+});
+
+test('a logged teacher needs logs with scores', () => {
+  const kuairand = smallPipeline.replace('kind: simulate', 'kind: kuairand, source: x');
+  expect(complaint(kuairand, 'distill.teacher=logged')).toMatchInlineSnapshot(`
+    "error  config.contradiction  --set distill.teacher=logged  distill.teacher
+           \`distill.teacher\` is logged, but logs of kind kuairand hold no scores of a ranker.
+           Set at: distill.teacher (--set distill.teacher=logged), logs.kind (pipeline.yaml:1:8).
+           Let a teacher be trained: \`distill.teacher: frozen\`."
+  `);
+  expect(complaint(smallPipeline, 'distill.teacher=logged', 'distill.logged_scores.column=teacher_logit'))
+    .toMatchInlineSnapshot(`
+    "error  config.contradiction  --set distill.logged_scores.column=teacher_logit  distill.logged_scores.column
+           The simulation logs what its ranker gave as \`rank_score\`, and no \`teacher_logit\`.
+           Set at: distill.logged_scores.column (--set distill.logged_scores.column=teacher_logit), logs.kind (pipeline.yaml:1:8).
+           Use \`distill.logged_scores.column: rank_score\`."
+  `);
+});

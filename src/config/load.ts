@@ -89,11 +89,18 @@ function withAbsolutePaths(yaml: YamlConfig, written: Written, file: string): Re
     const fromFile = find(written, path)?.place.kind === 'file';
     return resolve(fromFile ? dirname(file) : '.', text.replace(/^~(?=\/|$)/, homedir()));
   };
-  const { logs } = yaml;
+  const { logs, codebook } = yaml;
+  const vectors = codebook.item_vectors;
   return {
     ...yaml,
     run: yaml.run === undefined ? defaultRun(file) : absolute(['run'], yaml.run),
     logs: 'source' in logs ? { ...logs, source: absolute(['logs', 'source'], logs.source) } : logs,
+    ...(vectors && {
+      codebook: {
+        ...codebook,
+        item_vectors: { ...vectors, path: absolute(['codebook', 'item_vectors', 'path'], vectors.path) },
+      },
+    }),
   };
 }
 

@@ -44,7 +44,7 @@ export const configSchema = z.strictObject({
   towers: key(towers.prefault({}), 'the two towers of every pre-ranker'),
   codebook: key(
     codebook.prefault({}),
-    'item codes of the student `tarq`; `prefix` and `tangent` take only the start from here and the gate',
+    'item codes of the student `tarq`; `prefix` and `tangent` take only item vectors, the start and the gate from here',
   ),
   teacher: key(teacher.prefault({}), 'the ranker that teaches'),
   distill: key(distill.prefault({}), 'student and rivals'),

@@ -98,6 +98,30 @@ describe('a batch', () => {
     }
   });
 
+  it('masks candidates without a score of the teacher, and keeps their NaN out', () => {
+    const assembler = new BatchAssembler(data, { matchCounts: false });
+    const entries = data.shards('b', 'train');
+    const { offsets } = data.shard(entries[0]!);
+    const scores = (entry: ShardEntry) => ({
+      logit: Float32Array.from({ length: entry.candidates }, (_, i) => (i % 3 === 0 ? Number.NaN : i)),
+      rank: Int32Array.from({ length: entry.candidates }, (_, i) => (i % 3 === 0 ? 0 : 7)),
+    });
+    const refs = [{ shard: 0, row: 2 }];
+    const { tensors } = assembler.assemble([
+      { shape: blockOf(data, 'b', 2), entries, refs, teacher: scores },
+    ]);
+    const from = offsets[2]!;
+    const count = offsets[3]! - from;
+    const width = tensors['b/teacher']!.spec.shape[1]!;
+    for (let c = 0; c < 2 * width; c++) {
+      const isScored = c < count && (from + c) % 3 !== 0;
+      expect(tensors['b/teacher_mask']!.data[c]).toBe(isScored ? 1 : 0);
+      expect(tensors['b/teacher']!.data[c]).toBe(isScored ? from + c : 0);
+      expect(tensors['b/teacher_rank']!.data[c]).toBe(isScored ? 7 : 0);
+      expect(tensors['b/candidate_mask']!.data[c]).toBe(c < count ? 1 : 0);
+    }
+  });
+
   it('refuses a request that does not fit its block', () => {
     const assembler = new BatchAssembler(data, { matchCounts: false });
     const shape = { set: 'b', requests: 1, candidates: 3 } as const;

@@ -29,7 +29,7 @@ export interface Block {
   readonly teacher?: (entry: ShardEntry) => TeacherScores;
 }
 
-/** Set C of one shard: aligned with its candidates. */
+/** Set C of one shard: aligned with its candidates. One without a score has rank 0 and NaN for a logit. */
 export interface TeacherScores {
   readonly logit: Float32Array;
   /** 1 = best of its request. */
@@ -40,6 +40,8 @@ export interface TeacherScores {
 export interface BatchNeeds {
   /** Value counts of the sequence and value ids of the candidates (models/matchCount.ts). */
   readonly matchCounts: boolean;
+  /** The vectors that items are coded by, where the user gave some. */
+  readonly itemVectors?: boolean;
 }
 
 /** Pads value lists of a sequence. */
@@ -87,6 +89,7 @@ export class BatchAssembler {
     const weight = arrays.float(`${set}/weight`, pairs);
     const teacherLogit = teacher && arrays.float(`${set}/teacher`, pairs);
     const teacherRank = teacher && arrays.float(`${set}/teacher_rank`, pairs);
+    const teacherMask = teacher && arrays.float(`${set}/teacher_mask`, pairs);
     const sequence = this.sequenceArrays(shape, arrays);
     const user = new GroupArrays(data.layout.user, `${set}/user_`, requests, arrays);
     const context = new GroupArrays(data.layout.context, `${set}/context_`, requests, arrays);
@@ -107,8 +110,10 @@ export class BatchAssembler {
         mask[to] = 1;
         label[to] = shard.label[from + c]!;
         weight[to] = shard.weight[from + c]!;
-        if (teacherLogit) teacherLogit[to] = scores!.logit[from + c]!;
-        if (teacherRank) teacherRank[to] = scores!.rank[from + c]!;
+        if (!scores || scores.rank[from + c] === 0) continue;
+        teacherLogit![to] = scores.logit[from + c]!;
+        teacherRank![to] = scores.rank[from + c]!;
+        teacherMask![to] = 1;
       }
       const userIndex = shard.user[row]!;
       this.fillSequence(sequence, r, userIndex, shard.behaviours[row]!);
@@ -201,6 +206,13 @@ export class BatchAssembler {
       group.writeSlots(i, this.rows, data.items.slots, item * slots.items, data.items.slots, 0);
       group.writeNumbers(i, data.items.numbers, item * numbers.items, data.items.numbers, 0);
     });
+    if (this.needs.itemVectors && data.vectors) {
+      const { width, values } = data.vectors;
+      const vectors = arrays.float('items/vectors', [height, width]);
+      list.forEach((item, i) => {
+        vectors.set(values.subarray(item * width, (item + 1) * width), i * width);
+      });
+    }
     if (!this.needs.matchCounts) return;
     const fields = data.layout.sharedFields.length;
     const values = arrays.int('items/match_values', [height, fields], unknownValue);

@@ -5,6 +5,7 @@
 import { dirname, join } from 'node:path';
 import type { Transform } from './features.js';
 import { inputLayout, type InputLayout } from './inputLayout.js';
+import type { ItemVectors } from './itemVectors.js';
 import {
   readEntities,
   readIndex,
@@ -33,9 +34,11 @@ export class EncodedData {
     indexPath: string,
     readonly transform: Transform,
     width: number,
+    /** What the user codes items by, where that is not what is learned. */
+    readonly vectors: ItemVectors | null = null,
   ) {
     this.folder = dirname(indexPath);
-    this.layout = inputLayout(transform, width);
+    this.layout = inputLayout(transform, width, vectors?.width);
     this.index = readIndex(indexPath);
     this.items = readEntities(join(this.folder, 'items.arrow'));
     this.users = readEntities(join(this.folder, 'users.arrow'));

@@ -29,11 +29,13 @@ export interface InputLayout {
   readonly shared: readonly number[];
   /** Of each of these: its slot among those of an item, and the first row that belongs to a known value. */
   readonly sharedFields: readonly { readonly slot: number; readonly firstKnownRow: number }[];
+  /** Width of the vectors that items are coded by, where the user gave some; 0 = none. */
+  readonly vectorWidth: number;
   /** Longest sequence. */
   readonly behaviours: number;
 }
 
-export function inputLayout(transform: Transform, width: number): InputLayout {
+export function inputLayout(transform: Transform, width: number, vectorWidth = 0): InputLayout {
   const side = (name: FittedFeature['side']) => transform.features.filter((feature) => feature.side === name);
   const items = side('item');
   const embedded = items.filter((feature) => feature.slots > 0);
@@ -52,6 +54,7 @@ export function inputLayout(transform: Transform, width: number): InputLayout {
       const feature = embedded[at]!;
       return { slot: feature.slot, firstKnownRow: feature.firstRow + firstValueRow(feature) };
     }),
+    vectorWidth,
     behaviours: transform.sequence.maxLength,
   };
 }

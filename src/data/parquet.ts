@@ -87,10 +87,10 @@ async function copyTo(db: Duckdb, source: string, path: string, metadata: Metada
   );
 }
 
-/** The FROM clause that reads Parquet files; a glob or a list of paths. */
-export function parquetSource(paths: string | readonly string[]): string {
+/** The FROM clause that reads Parquet files; a glob or a list of paths, and options of the reader. */
+export function parquetSource(paths: string | readonly string[], options: readonly string[] = []): string {
   const list = (typeof paths === 'string' ? [paths] : paths).map(sqlText);
-  return `read_parquet([${list.join(', ')}])`;
+  return `read_parquet(${[`[${list.join(', ')}]`, ...options].join(', ')})`;
 }
 
 /** Column names and SQL types of Parquet files; a missing or damaged file is a problem the user can mend. */

@@ -3,7 +3,7 @@
  * that an item that occurs a hundred times is embedded once.
  *
  * Array names of a batch (data/batches.ts writes them):
- *   items/slots [item, slot], items/slot_mask, items/numbers [item, number], items/match_values [item, field]
+ *   items/slots [item, slot], items/slot_mask, items/numbers [item, number], items/match_values [item, field], items/vectors [item, coded]
  *   <block>/user_slots [request, slot], <block>/user_slot_mask, <block>/user_numbers [request, number]; the same for context_
  *   <block>/candidates [request, candidate], <block>/candidate_mask
  *   <block>/behaviours [request, behaviour] newest first, <block>/behaviour_mask
@@ -21,6 +21,8 @@ export interface Dimensions {
   readonly item: number;
   /** Width of what candidate and behaviour have in common. */
   readonly shared: number;
+  /** Width of what items are coded and compared by: `shared`, or the user's own vectors. */
+  readonly coded: number;
   /** Features behind `shared`. */
   readonly fields: number;
   readonly behaviours: number;
@@ -30,11 +32,13 @@ export interface Dimensions {
 const groupWidth = (group: FeatureGroup, width: number) => group.slots.length * width + group.numbers;
 
 export function dimensions(layout: InputLayout): Dimensions {
+  const shared = layout.shared.length * layout.width;
   return {
     user: groupWidth(layout.user, layout.width),
     context: groupWidth(layout.context, layout.width),
     item: groupWidth(layout.item, layout.width),
-    shared: layout.shared.length * layout.width,
+    shared,
+    coded: layout.vectorWidth > 0 ? layout.vectorWidth : shared,
     fields: layout.shared.length,
     behaviours: layout.behaviours,
   };
@@ -44,6 +48,8 @@ export function dimensions(layout: InputLayout): Dimensions {
 export interface SequenceInput {
   /** [request, behaviour, shared] */
   readonly x: tf.Tensor3D;
+  /** The user's own vectors of the behaviours, constants: [request, behaviour, coded]. */
+  readonly vectors?: tf.Tensor3D;
   /** [request, behaviour], 1 = real */
   readonly mask: tf.Tensor2D;
   /** Per field the distinct values of the sequence, ascending, and how often each occurs: [request, field, behaviour]; -1 and 0 pad. */
@@ -55,9 +61,17 @@ export interface ItemInput {
   readonly x: tf.Tensor;
   /** The part that behaviours have too, [..., shared]. */
   readonly shared: tf.Tensor;
+  /** The user's own vectors, constants: [..., coded]. */
+  readonly vectors?: tf.Tensor;
   /** Value ids per field for match counts, [..., field]; -2 where the value is out of vocabulary. */
   readonly matchValues?: tf.Tensor;
 }
+
+/** What items are coded and compared by: the user's own vectors, or else what is learned. [..., coded] */
+export const codedBy = {
+  item: ({ vectors, shared }: ItemInput): tf.Tensor => vectors ?? shared,
+  sequence: ({ vectors, x }: SequenceInput): tf.Tensor3D => vectors ?? x,
+};
 
 export interface RequestInputs {
   /** [request, user] */
@@ -82,13 +96,16 @@ export function embedBlock(
   const items = embedItems(layout, rows, batch);
   const candidates = input(`${block}/candidates`) as tf.Tensor2D;
   const requests = candidates.shape[0];
+  const behaviours = input(`${block}/behaviours`);
+  const { vectors } = items;
   const matchValues = batch['items/match_values'];
   const match = batch[`${block}/match_values`];
   return {
     user: embedGroup(layout.user, rows, batch, `${block}/user_`, requests),
     context: embedGroup(layout.context, rows, batch, `${block}/context_`, requests),
     sequence: {
-      x: lookUp(items.shared, input(`${block}/behaviours`)) as tf.Tensor3D,
+      x: lookUp(items.shared, behaviours) as tf.Tensor3D,
+      ...(vectors && { vectors: tf.gather(vectors, behaviours) as tf.Tensor3D }),
       mask: input(`${block}/behaviour_mask`) as tf.Tensor2D,
       ...(match && {
         match: { values: match as tf.Tensor3D, counts: input(`${block}/match_counts`) as tf.Tensor3D },
@@ -97,6 +114,7 @@ export function embedBlock(
     item: {
       x: tf.gather(items.x, candidates),
       shared: lookUp(items.shared, candidates),
+      ...(vectors && { vectors: tf.gather(vectors, candidates) }),
       ...(matchValues && { matchValues: tf.gather(matchValues, candidates) }),
     },
     mask: input(`${block}/candidate_mask`) as tf.Tensor2D,
@@ -114,8 +132,9 @@ export function embedItems(layout: InputLayout, rows: tf.Tensor2D, batch: BatchT
   const x = embedGroup(layout.item, rows, batch, 'items/', slots.shape[0]);
   const parts = layout.shared.map((feature) => tf.slice(x, [0, feature * layout.width], [-1, layout.width]));
   const shared = parts.length === 0 ? tf.zeros([x.shape[0], 0]) : tf.concat(parts, 1);
+  const vectors = batch['items/vectors'];
   const matchValues = batch['items/match_values'];
-  return { x, shared, ...(matchValues && { matchValues }) };
+  return { x, shared, ...(vectors && { vectors }), ...(matchValues && { matchValues }) };
 }
 
 /**

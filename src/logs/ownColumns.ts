@@ -76,7 +76,7 @@ export async function findColumns(
 }
 
 /** Names and types of the columns, which all files must share. */
-async function commonColumns(db: Duckdb, files: readonly string[]): Promise<Record<string, string>> {
+export async function commonColumns(db: Duckdb, files: readonly string[]): Promise<Record<string, string>> {
   const first = await parquetColumns(db, files[0]!);
   for (const file of files.slice(1)) {
     const columns = await parquetColumns(db, file);

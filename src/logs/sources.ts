@@ -1,8 +1,8 @@
 /** Which raw files a kind of logs reads: they are hashed, so that the stage runs again when one of them changes. */
 import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
-import type { LogsConfig } from '../config/config.js';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import type { CodebookConfig, LogsConfig } from '../config/config.js';
 import { assertNever, CascadeError, type Problem } from '../errors.js';
 import type { SourceFile } from '../run/stage.js';
 import { tableNames, type TableName } from './tables.js';
@@ -54,19 +54,31 @@ export async function tableFiles(logs: OwnTablesConfig, table: TableName): Promi
   const pattern = logs[table]?.path;
   if (pattern === undefined) return [];
   const place = resolve(logs.source, pattern);
-  const paths = /[*?]/.test(pattern) ? await matching(place) : await fileOrFolder(place);
-  if (paths.length === 0) {
-    throw new CascadeError({
-      code: 'data.missing_file',
-      where: place,
-      subject: `logs.${table}.path`,
-      what: 'No Parquet file is there, or none matches.',
-      mend: 'Give a file, a folder of *.parquet, or a glob such as folder/*.parquet; it is relative to `logs.source`.',
-    });
-  }
+  const paths = await parquetFiles(place, `logs.${table}.path`, '; it is relative to `logs.source`');
   return paths
     .map((path) => ({ name: relative(logs.source, path), path }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The files of the user's own item vectors, in the order of their paths; none where there are none. */
+export async function vectorFiles({ itemVectors }: CodebookConfig): Promise<SourceFile[]> {
+  if (!itemVectors) return [];
+  const paths = (await parquetFiles(itemVectors.path, 'codebook.item_vectors.path')).toSorted();
+  const folder = commonFolder(paths);
+  return paths.map((path) => ({ name: `item_vectors/${relative(folder, path)}`, path }));
+}
+
+/** The files that a path names: a file, the *.parquet of a folder, or what matches a glob. `setting` gave it. */
+async function parquetFiles(place: string, setting: string, relativeTo = ''): Promise<string[]> {
+  const paths = /[*?]/.test(place) ? await matching(place) : await fileOrFolder(place);
+  if (paths.length > 0) return paths;
+  throw new CascadeError({
+    code: 'data.missing_file',
+    where: place,
+    subject: setting,
+    what: 'No Parquet file is there, or none matches.',
+    mend: `Give a file, a folder of *.parquet, or a glob such as folder/*.parquet${relativeTo}.`,
+  });
 }
 
 function filesOfSet(
@@ -94,6 +106,14 @@ function checkFolder(folder: string): void {
     mend: 'Mend `logs.source` in the config, or give it with --set logs.source=<folder>.',
   });
 }
+
+/** The deepest folder that all paths lie in. */
+const commonFolder = (paths: readonly string[]): string =>
+  paths.map(dirname).reduce((folder, other) => {
+    let common = folder;
+    while (relative(common, other).startsWith('..')) common = dirname(common);
+    return common;
+  });
 
 async function fileOrFolder(place: string): Promise<string[]> {
   if (!existsSync(place)) return [];

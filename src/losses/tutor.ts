@@ -6,7 +6,8 @@ import { overWorkers } from '../engine/workers/wholeBatch.js';
  *   top  = mean of p over the teacher's first k      rest = mean of p over the others, weighted by 1/incl_prob
  *   L_rank = softplus(-(top - rest))      L_mse = mean (p - q)^2      L = alpha L_rank + (1 - alpha) L_mse
  * p, q: student's and teacher's logits (clipped to ±13.8, logit(1e-6)), or probabilities.
- * logits, teacher: [request, candidate]; topMask: 1 for the teacher's top k; weights: 1/incl_prob; mask: real candidates.
+ * logits, teacher: [request, candidate]; topMask: 1 for the teacher's top k; weights: 1/incl_prob; mask: real candidates that the
+ * teacher has a score for; the others are neither top nor rest.
  * Requests whose top or rest is empty add nothing to the rank part and are not counted in it.
  * Source: RankFlow's code, cascade-losses-and-metrics.md 2.2; the weighted rest: sample-construction.md 5.4.
  */

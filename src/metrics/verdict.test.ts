@@ -4,7 +4,8 @@ import type { ModelName } from './metricRow.js';
 import { bracket, decimals, percent } from './numbers.js';
 import { gapClosedRow, verdict as verdictWith } from './verdict.js';
 
-const verdict = (measurements: Measurements) => verdictWith(measurements, 'try something else');
+const verdict = (measurements: Measurements, noTeacher?: string) =>
+  verdictWith(measurements, 'try something else', noTeacher);
 
 /**
  * AUCs with resamples that wobble together by ±.01, and each model by its own `noise` against the others: paired differences then
@@ -119,6 +120,10 @@ describe('the verdict', () => {
   it('states no gap without a teacher', () => {
     const { sentence, facts } = verdict(measured({ ...rivals, student: 0.7712 }));
     expect(sentence).toMatch(/^Student .7712 beats .*; there is no teacher, so no gap is stated\.$/);
+    const partial = verdict(measured({ ...rivals, student: 0.7712 }), 'the logs have no score for 3 of 9');
+    expect(partial.sentence).toBe(
+      sentence.replace('there is no teacher', 'the logs have no score for 3 of 9'),
+    );
     expect(facts).toMatchObject({ teacher: null, gap: null, closed: { value: null } });
   });
 

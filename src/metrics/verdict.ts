@@ -48,8 +48,11 @@ export interface Verdict {
   readonly facts: VerdictFacts;
 }
 
-/** `measured`: set A, test split, all slices; with `student` and `two_tower` at least. `advice`: for a student below its two-tower. */
-export function verdict(measured: Measurements, advice: string): Verdict {
+/**
+ * `measured`: set A, test split, all slices; with `student` and `two_tower` at least. `advice`: for a student below its two-tower;
+ * `noTeacher`: why there is no teacher, where there is none.
+ */
+export function verdict(measured: Measurements, advice: string, noTeacher = 'there is no teacher'): Verdict {
   const student = measured.of('student', 'auc');
   const baseline = measured.of('two_tower', 'auc');
   const teacher = measured.find('teacher', 'auc');
@@ -74,7 +77,7 @@ export function verdict(measured: Measurements, advice: string): Verdict {
     gap: gap && { ...gap, open: isOpen },
     closed: teacher && isOpen ? gapClosed(student, rival, teacher) : { value: null, low: null, high: null },
   };
-  return { sentence: sentenceOf(facts, advice), facts };
+  return { sentence: sentenceOf(facts, advice, noTeacher), facts };
 }
 
 /** The row `gap_closed` of the `metrics` table; its value is null where there is no gap. */
@@ -90,7 +93,7 @@ export function outcomeOf({ low, high }: Estimate): Outcome {
 
 // --------------------------------------------------------------------------------------------------------------- words
 
-function sentenceOf(facts: VerdictFacts, advice: string): string {
+function sentenceOf(facts: VerdictFacts, advice: string, noTeacher: string): string {
   const { baseline, student, outcome, gap } = facts;
   if (student === null || baseline.value === null) {
     return 'No verdict: the AUC on test days is undefined, since all rows are of one class.';
@@ -99,8 +102,7 @@ function sentenceOf(facts: VerdictFacts, advice: string): string {
   if (outcome === 'unjudged') {
     return `No verdict: ${against}; there is no interval (eval.bootstrap is 0, or there is one user only).`;
   }
-  if (gap === null)
-    return `${capital(against)}${belowRival(facts)}; there is no teacher, so no gap is stated.`;
+  if (gap === null) return `${capital(against)}${belowRival(facts)}; ${noTeacher}, so no gap is stated.`;
   if (gap.open) return `${capital(against)}${aboutOpenGap(facts, advice)}.`;
   const noGap = `the teacher ${auc(facts.teacher)} is not above the best simple rival (${rivalOf(facts)}, difference ${estimate(gap)})`;
   return outcome === 'worse'

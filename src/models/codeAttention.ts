@@ -2,19 +2,24 @@
  * Target attention evaluated at item codes and corrected to first order: the students `tangent` (one code of many) and `prefix` (a sum
  * of residual codes).
  *
- *   phi(x) = sqrt(g) e(x)/|e(x)|,  so that phi(x) . phi(j) = g cos(x, j)                         e: shared embeddings
+ *   phi(x) = sqrt(g) e(x)/|e(x)|,  so that phi(x) . phi(j) = g cos(x, j)       e: shared embeddings x, or the user's own vectors
  *   q(x)   = Σ_l c^l[z_l(x)]                                  nearest code of phi(x); its residual on further levels
  *   w_j    = softmax_j(q . phi_j + r[age_j])                  A = logsumexp_j(q . phi_j + r[age_j]) - g
  *   count  = max(0, softplus(A) + sigmoid(A) (phi(x) - q) . Σ_j w_j phi_j)                       the tangent of softplus(A) at q
- *   score  = w count + exp(log_scale) cos(W (V Σ_j w_j e_j + v0), P(x)) + bias,   w starting at 0
+ *   score  = w count + exp(log_scale) cos(W (V Σ_j w_j x_j + v0), P(x)) + bias,   w starting at 0
  *
  * softplus(A) = log(1 + Σ_j exp(g cos + r - g)) is a soft count of behaviours like the item. It is convex in q, so that its tangent
  * never exceeds it. All that depends on the history is a table over codes: per request once, whatever the number of candidates.
  * With several levels the table holds the codes' products with each behaviour, and the products of a candidate's codes add up (score
  * recombination): still no product per behaviour, though one addition. Codes are centres fitted by k-means (train/codeFitting.ts), not
  * by gradients; with `straight_through` the item's vector gets the gradient that its code would get.
- * Where training asks for it, W (V Σ_j w_j e_j + v0) at the candidate's query is drawn to the teacher's vector, and the geometry of
+ * Where training asks for it, W (V Σ_j w_j x_j + v0) at the candidate's query is drawn to the teacher's vector, and the geometry of
  * the first level's attended codes to that of the centres (tarq.md 1.7; further levels are residuals, which attend to nothing).
+ * With vectors of the user's (`codebook.item_vectors`) phi reads these, for candidate and behaviour alike, since both are items: where
+ * a behaviour counts is then fixed up to g and r, what it brings (x_j) is learned. Nothing above asks where phi comes from, so that the
+ * tangent stays below exact attention. The alternative, codes by the vectors and phi by what is learned, was left: items of one code
+ * then lie far apart in phi, which is what the tangent cannot bridge. HiSAC divides its behaviours the same way (hisac.md: semantic
+ * vectors decide where, learned ones what). The slope of a code is as wide as the vectors: of wide ones give a projection.
  * Source: tangent-codes.md sections 4 and 5 (measured level with exact attention on two sets with a gap).
  */
 import * as tf from '@tensorflow/tfjs';
@@ -23,7 +28,7 @@ import { stopGradient, straightThrough } from '../engine/autodiff.js';
 import type { Parameters } from '../engine/state.js';
 import { quantise } from '../codebooks/residual.js';
 import { hasHistory, paddingBias, recencyBias, recencyInitial } from '../layers/attention.js';
-import type { Dimensions, RequestInputs, SequenceInput } from '../layers/inputs.js';
+import { codedBy, type Dimensions, type RequestInputs, type SequenceInput } from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
@@ -45,7 +50,7 @@ export interface CodeAttentionOptions {
   readonly losses: AlignmentSettings;
 }
 
-export function attentionCodes(student: CodeAttentionConfig, shared: number): ItemCodes {
+export function attentionCodes(student: CodeAttentionConfig, coded: number): ItemCodes {
   const levels = student.kind === 'prefix' ? student.levels : 1;
   const codebooks = (own: Parameters) =>
     Array.from({ length: levels }, (_, level) => own[codebookName(level)] as tf.Tensor2D);
@@ -53,7 +58,7 @@ export function attentionCodes(student: CodeAttentionConfig, shared: number): It
     part,
     levels,
     codes: student.codes,
-    width: shared,
+    width: coded,
     latent: kernel,
     codebooks,
     quantise: (latent, own) => quantise(latent, codebooks(own)),
@@ -61,9 +66,9 @@ export function attentionCodes(student: CodeAttentionConfig, shared: number): It
   };
 }
 
-/** phi: [..., shared] -> [..., shared], of length sqrt(g). */
-const kernel = <T extends tf.Tensor>(shared: T, parameters: Parameters): T =>
-  tf.mul(unit(shared), tf.exp(tf.div(parameters.log_similarity!, 2)));
+/** phi: [..., coded] -> [..., coded], of length sqrt(g). */
+const kernel = <T extends tf.Tensor>(coded: T, parameters: Parameters): T =>
+  tf.mul(unit(coded), tf.exp(tf.div(parameters.log_similarity!, 2)));
 
 /** What attention at some queries gives: each [request, query, …]. */
 interface Attended {
@@ -71,7 +76,7 @@ interface Attended {
   readonly excess: tf.Tensor;
   /** Σ_j w_j phi_j */
   readonly centre: tf.Tensor3D;
-  /** h = W (V Σ_j w_j e_j + v0) */
+  /** h = W (V Σ_j w_j x_j + v0) */
   readonly vector: tf.Tensor3D;
   /** exp(log_scale) h / |h|; zero without history. */
   readonly direction: tf.Tensor3D;
@@ -80,8 +85,8 @@ interface Attended {
 export function codeAttention(options: CodeAttentionOptions): PreRanker {
   const { student, dimensions, projectionHidden, losses } = options;
   const { width, softCount } = student;
-  const { shared, item, behaviours } = dimensions;
-  const coder = attentionCodes(student, shared);
+  const { shared, coded, item, behaviours } = dimensions;
+  const coder = attentionCodes(student, coded);
   const takesTangent = softCount && student.tangent;
 
   const sequenceBias = ({ mask }: SequenceInput, parameters: Parameters): tf.Tensor2D =>
@@ -112,10 +117,10 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
     };
   };
 
-  /** Attention of queries [request, query, shared] in phi's space. */
+  /** Attention of queries [request, query, coded] in phi's space. */
   const attendAt = (queries: tf.Tensor3D, sequence: SequenceInput, parameters: Parameters) => {
     const { x, mask } = sequence;
-    const phi = kernel(x, parameters);
+    const phi = kernel(codedBy.sequence(sequence), parameters);
     const products = tf.matMul(queries, phi, false, true);
     return attendBy(products, sequenceBias(sequence, parameters), phi, x, hasHistory(mask), parameters);
   };
@@ -134,7 +139,7 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
     return tf.add(interaction, tf.mul(count, primed(parameters, 'count')));
   };
 
-  /** User side with one level: per code the tangent's value at 0 and slope, and the direction; [request, code, 1 + shared + width]. */
+  /** User side with one level: per code the tangent's value at 0 and slope, and the direction; [request, code, 1 + coded + width]. */
   const codeTable = (sequence: SequenceInput, parameters: Parameters): UserState => {
     const codes = spread(coder.codebooks(parameters)[0]!, sequence.x.shape[0]);
     const attended = attendAt(codes, sequence, parameters);
@@ -148,18 +153,18 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
   const scoreFromTable = (user: UserState, state: ItemState, parameters: Parameters): tf.Tensor2D => {
     const rows = lookUpPersonal(user.table as tf.Tensor3D, levelCodes(state.codes!, 0));
     const columns = (from: number, count: number) => tf.slice(rows, [0, 0, from], [-1, -1, count]);
-    const directionAt = softCount ? (takesTangent ? 1 + shared : 1) : 0;
+    const directionAt = softCount ? (takesTangent ? 1 + coded : 1) : 0;
     const interaction = tf.add(dot(columns(directionAt, width), state.projection!), parameters.bias!);
     if (!softCount) return interaction as tf.Tensor2D;
     const value = tf.squeeze(columns(0, 1), [2]);
-    const count = takesTangent ? tf.relu(tf.add(value, dot(columns(1, shared), state.kernel!))) : value;
+    const count = takesTangent ? tf.relu(tf.add(value, dot(columns(1, coded), state.kernel!))) : value;
     return tf.add(interaction, tf.mul(count, primed(parameters, 'count')));
   };
 
   /** User side with several levels: the products of every code with every behaviour, which `score` adds up. */
   const codeProducts = (sequence: SequenceInput, parameters: Parameters): UserState => {
     const { x, mask } = sequence;
-    const phi = kernel(x, parameters);
+    const phi = kernel(codedBy.sequence(sequence), parameters);
     const codes = spread(tf.concat(coder.codebooks(parameters), 0), x.shape[0]);
     return {
       products: tf.matMul(codes, phi, false, true), // [request, level * code, behaviour]
@@ -193,14 +198,14 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
 
   return {
     initial(stream) {
-      const spreadOfKernel = Math.sqrt(student.similarityStart / shared);
+      const spreadOfKernel = Math.sqrt(student.similarityStart / coded);
       return {
         ...Object.fromEntries(
           Array.from({ length: coder.levels }, (_, level) => [
             codebookName(level),
             {
-              shape: [coder.codes, shared],
-              values: stream.normals(coder.codes * shared, spreadOfKernel),
+              shape: [coder.codes, coded],
+              values: stream.normals(coder.codes * coded, spreadOfKernel),
             },
           ]),
         ),
@@ -219,9 +224,9 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
       coder.levels === 1 ? codeTable(sequence, parameters) : codeProducts(sequence, parameters),
 
     itemSide(itemInput, parameters) {
-      const leading = itemInput.shared.shape.slice(0, -1);
-      const phi = kernel(itemInput.shared, parameters);
-      const { codes } = coder.quantise(tf.reshape(phi, [-1, shared]), parameters);
+      const phi = kernel(codedBy.item(itemInput), parameters);
+      const leading = phi.shape.slice(0, -1);
+      const { codes } = coder.quantise(tf.reshape(phi, [-1, coded]), parameters);
       return {
         ...(takesTangent && { kernel: phi }),
         projection: unit(mlp(parameters, 'projection', 2, itemInput.x)),
@@ -267,11 +272,11 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
     },
   };
 
-  /** phi of the candidates and their codes, constants: [request, candidate, shared]; first codes: [request · candidate]. */
-  function queries({ item: { shared: x } }: RequestInputs, parameters: Parameters) {
-    const exact = kernel(x, parameters) as tf.Tensor3D;
+  /** phi of the candidates and their codes, constants: [request, candidate, coded]; first codes: [request · candidate]. */
+  function queries({ item: itemInput }: RequestInputs, parameters: Parameters) {
+    const exact = kernel(codedBy.item(itemInput), parameters) as tf.Tensor3D;
     const centres = coder.codebooks(parameters).map(stopGradient);
-    const { partialSums, codes } = quantise(stopGradient(tf.reshape(exact, [-1, shared])), centres);
+    const { partialSums, codes } = quantise(stopGradient(tf.reshape(exact, [-1, coded])), centres);
     return { exact, code: tf.reshape<tf.Rank.R3>(partialSums.at(-1)!, exact.shape), firstCodes: codes[0]! };
   }
 

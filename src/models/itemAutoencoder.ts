@@ -13,16 +13,17 @@ import { codebookName, usageName, type ItemCodes } from './itemCodes.js';
 
 /**
  * The item autoencoder whose latent is quantised.
- *   input  x~ = sqrt(shared) * shared / |shared|        (unit root mean square, whatever the scale of the embeddings)
+ *   input  x~ = sqrt(coded) * x / |x|                   (unit root mean square, whatever the scale of the vectors)
  *   latent v  = E(x~)                                   [..., latent]
- *   output    = G(v) without bias                       [..., shared]
- * Widths: shared -> encoder_hidden -> latent_width -> decoder_hidden -> shared.
+ *   output    = G(v) without bias                       [..., coded]
+ * x: [..., coded], the shared embeddings or the user's own vectors.
+ * Widths: coded -> encoder_hidden -> latent_width -> decoder_hidden -> coded.
  * Source: tarq.md 1.6.1 (inference: the usual item RQ-VAE, scaled down).
  */
 export interface ItemAutoencoder {
   initial(stream: RandomStream): Initial;
-  /** [vector, shared] -> [vector, shared]: what is encoded, and what the decoder must give back. */
-  input(shared: tf.Tensor2D): tf.Tensor2D;
+  /** [vector, coded] -> [vector, coded]: what is encoded, and what the decoder must give back. */
+  input(coded: tf.Tensor2D): tf.Tensor2D;
   encode(input: tf.Tensor2D, parameters: Parameters): tf.Tensor2D;
   decode(latent: tf.Tensor2D, parameters: Parameters): tf.Tensor2D;
   /** The raw codebooks, one [code, latent] per level: constants where codes are moving averages (train/codeUpkeep.ts). */
@@ -31,9 +32,9 @@ export interface ItemAutoencoder {
   quantise(latent: tf.Tensor2D, parameters: Parameters, assignment?: 'configured'): Quantised;
 }
 
-export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): ItemAutoencoder {
-  const encoder = [sharedWidth, ...config.encoderHidden, config.latentWidth];
-  const decoder = [config.latentWidth, ...config.decoderHidden, sharedWidth];
+export function itemAutoencoder(config: CodebookConfig, codedWidth: number): ItemAutoencoder {
+  const encoder = [codedWidth, ...config.encoderHidden, config.latentWidth];
+  const decoder = [config.latentWidth, ...config.decoderHidden, codedWidth];
   const levels = Array.from({ length: config.levels }, (_, level) => level);
   const { latentWidth } = config;
   const parts = codeParts(config);
@@ -70,7 +71,7 @@ export function itemAutoencoder(config: CodebookConfig, sharedWidth: number): It
         ...(averaged && evenUsage(config)),
       };
     },
-    input: (shared) => tf.mul(unit(shared), Math.sqrt(sharedWidth)),
+    input: (coded) => tf.mul(unit(coded), Math.sqrt(codedWidth)),
     encode: (input, parameters) => mlp(parameters, 'encoder', encoder.length - 1, input) as tf.Tensor2D,
     decode: (latent, parameters) => mlp(parameters, 'decoder', decoder.length - 1, latent) as tf.Tensor2D,
     codebooks: codebooksIn,
@@ -95,14 +96,14 @@ function evenUsage({ levels, codes, itemsPerStep }: CodebookConfig): Initial {
 }
 
 /** TARQ's codes: residual codes of the autoencoder's latent. */
-export function autoencoderCodes(config: CodebookConfig, sharedWidth: number): ItemCodes {
-  const autoencoder = itemAutoencoder(config, sharedWidth);
+export function autoencoderCodes(config: CodebookConfig, codedWidth: number): ItemCodes {
+  const autoencoder = itemAutoencoder(config, codedWidth);
   return {
     part: 'tarq',
     levels: config.levels,
     codes: config.codes,
     width: config.latentWidth,
-    latent: (shared, own) => autoencoder.encode(autoencoder.input(shared), own),
+    latent: (coded, own) => autoencoder.encode(autoencoder.input(coded), own),
     codebooks: (own) => autoencoder.codebooks(own),
     quantise: (latent, own) => autoencoder.quantise(latent, own),
     distance: config.distance,

@@ -12,8 +12,8 @@ export interface ItemCodes {
   readonly codes: number;
   /** Width of latent and codes. */
   readonly width: number;
-  /** Shared embeddings to what is quantised: [item, shared] -> [item, width]. `own`: parameters of the part. */
-  latent(shared: tf.Tensor2D, own: Parameters): tf.Tensor2D;
+  /** What items are coded by (layers/inputs.ts) to what is quantised: [item, coded] -> [item, width]. `own`: parameters of the part. */
+  latent(coded: tf.Tensor2D, own: Parameters): tf.Tensor2D;
   /** One [code, width] per level. */
   codebooks(own: Parameters): tf.Tensor2D[];
   quantise(latent: tf.Tensor2D, own: Parameters): Quantised;

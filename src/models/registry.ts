@@ -88,7 +88,7 @@ function student(config: Config, frame: ModelFrame): NamedModel {
           }),
         };
   const model = sumOf({ towers: studentTowers(config, frame), ...term, ...cheapTerms(student, dims) });
-  return { model, needs: { matchCounts: student.matchCounts } };
+  return { model, needs: { matchCounts: student.matchCounts, itemVectors: true } };
 }
 
 function cheapTerms(
@@ -103,8 +103,8 @@ function cheapTerms(
 
 /** How the student that the config selects codes items. */
 export function studentCodes({ distill: { student }, codebook }: Config, { layout }: ModelFrame): ItemCodes {
-  const { shared } = dimensions(layout);
-  return student.kind === 'tarq' ? autoencoderCodes(codebook, shared) : attentionCodes(student, shared);
+  const { coded } = dimensions(layout);
+  return student.kind === 'tarq' ? autoencoderCodes(codebook, coded) : attentionCodes(student, coded);
 }
 
 /** The backbone of the student alone: what the codebook's warm-up trains. */

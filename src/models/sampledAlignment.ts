@@ -25,13 +25,17 @@ export function sampledAlignment(inputs: SampledInputs, settings: AlignmentSetti
       x.shape.map(() => 0),
       [sampled, ...x.shape.slice(1)],
     );
-  const { sequence } = inputs;
+  const { x, vectors, mask } = inputs.sequence;
   return alignmentLoss(
     {
       latent: first(inputs.latent),
       raw: inputs.raw,
       teacher: first(inputs.teacher),
-      personal: inputs.personal({ x: first(sequence.x), mask: first(sequence.mask) }),
+      personal: inputs.personal({
+        x: first(x),
+        mask: first(mask),
+        ...(vectors && { vectors: first(vectors) }),
+      }),
       codes: inputs.codes.map(first),
       mask: first(inputs.mask),
     },

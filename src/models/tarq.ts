@@ -4,13 +4,17 @@
  * Per request every code of the raw codebooks attends to the behaviours, which gives a personal codebook; per candidate the L
  * vectors that its codes name are looked up and added; one vector product with the item's projection is the score.
  *
- *   e      = shared / |shared|,  v = E(sqrt(shared) e),  z_l = residual codes of v                        (offline, per item)
- *   c^l_k  = G(X^l_k) / sqrt(shared)                                            the decoded code, a part of a unit vector
+ *   e      = coded / |coded|,  v = E(sqrt(coded) e),  z_l = residual codes of v                          (offline, per item)
+ *   c^l_k  = G(X^l_k) / sqrt(coded)                                             the decoded code, a part of a unit vector
  *   Xbar^l_k = gate_l Σ_j softmax_j(Wq X^l_k . Wk x_j / sqrt(width) + g <c^l_k, e_j> + r[age_j]) Wv^l x_j
  *   h      = Σ_l Xbar^l[z_l]                                                                              [width]
  *   score  = exp(log_scale) cos(W h, P(item)) + bias
  *
- * shared: width of the embeddings that candidate and behaviour have in common; X^l: [code, latent]; Xbar^l: [request, code, width].
+ * x_j: [shared], the embeddings that candidate and behaviour have in common; coded: the same, or the user's own vectors
+ * (`codebook.item_vectors`); X^l: [code, latent]; Xbar^l: [request, code, width].
+ * With vectors of the user's, encoder, codes and similarity start live in their space, which nothing moves: they say which
+ * behaviours are like the item. What is learned says what they are worth: keys and values read x_j as before, and the straight-through
+ * query has no gradient to pass.
  * Sources: tarq.md 1.6 (the frame), reference-experiments.md and tangent-codes.md (similarity start; straight-through query).
  * Where we differ from the paper, and why: the autoencoder works on embeddings of unit length, so that codes have a scale when
  * embeddings are small; the decoder is linear by default and without bias, so that the decoded code of one level means something and
@@ -23,7 +27,13 @@ import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import type { Quantised } from '../codebooks/residual.js';
 import { attend } from '../layers/attention.js';
-import type { Dimensions, ItemInput, RequestInputs, SequenceInput } from '../layers/inputs.js';
+import {
+  codedBy,
+  type Dimensions,
+  type ItemInput,
+  type RequestInputs,
+  type SequenceInput,
+} from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
@@ -52,16 +62,16 @@ export function tarqTerm({
   losses,
 }: TarqOptions): PreRanker {
   const { width, heads } = student;
-  const { shared, item } = dimensions;
-  const autoencoder = itemAutoencoder(codebook, shared);
+  const { shared, coded, item } = dimensions;
+  const autoencoder = itemAutoencoder(codebook, coded);
   const levels = Array.from({ length: codebook.levels }, (_, level) => level);
   const valueMap = (level: number) => (student.valueMaps === 'per_level' ? `value/${level}` : 'value/0');
 
   /** Keys, and values per level: [request, behaviour, width]. */
-  const mapSequence = (x: tf.Tensor3D, parameters: Parameters) => ({
-    keys: linear(parameters, 'key', x) as tf.Tensor3D,
-    values: levels.map((level) => linear(parameters, valueMap(level), x) as tf.Tensor3D),
-    units: unit(x),
+  const mapSequence = (sequence: SequenceInput, parameters: Parameters) => ({
+    keys: linear(parameters, 'key', sequence.x) as tf.Tensor3D,
+    values: levels.map((level) => linear(parameters, valueMap(level), sequence.x) as tf.Tensor3D),
+    units: unit(codedBy.sequence(sequence)),
   });
 
   /** Gated attention of some codes of a level: [request or 1, query, latent] -> [request, query, width]. */
@@ -81,13 +91,13 @@ export function tarqTerm({
       : attended;
   };
 
-  /** c^l: the decoded codes of a level, [vector, latent] -> [vector, shared]. */
+  /** c^l: the decoded codes of a level, [vector, latent] -> [vector, coded]. */
   const decodedCodes = (codes: tf.Tensor2D, parameters: Parameters): tf.Tensor2D =>
-    tf.mul(autoencoder.decode(codes, parameters), 1 / Math.sqrt(shared));
+    tf.mul(autoencoder.decode(codes, parameters), 1 / Math.sqrt(coded));
 
   /** Personal codebooks of the first `requests` requests, per level [request, code, width]. */
   const personalCodebooks = (sequence: SequenceInput, parameters: Parameters): tf.Tensor3D[] => {
-    const mapped = mapSequence(sequence.x, parameters);
+    const mapped = mapSequence(sequence, parameters);
     const requests = sequence.x.shape[0];
     return autoencoder.codebooks(parameters).map((codes, level) => {
       // Queries do not depend on the user; they are spread over the requests for the batched product.
@@ -104,8 +114,9 @@ export function tarqTerm({
   };
 
   const quantiseItems = (item: ItemInput, parameters: Parameters) => {
-    const leading = item.shared.shape.slice(0, -1);
-    const input = autoencoder.input(tf.reshape(item.shared, [-1, shared]));
+    const by = codedBy.item(item);
+    const leading = by.shape.slice(0, -1);
+    const input = autoencoder.input(tf.reshape(by, [-1, coded]));
     const latent = autoencoder.encode(stopGradient(input), parameters);
     return { leading, input, latent, quantised: autoencoder.quantise(latent, parameters) };
   };
@@ -122,8 +133,8 @@ export function tarqTerm({
   const attendExactly = (inputs: RequestInputs, latent: tf.Tensor2D, parameters: Parameters): tf.Tensor3D => {
     const [requests, candidates] = inputs.mask.shape;
     const perRequest = tf.reshape<tf.Rank.R3>(latent, [requests, candidates, codebook.latentWidth]);
-    const mapped = mapSequence(inputs.sequence.x, parameters);
-    const direct = unit(inputs.item.shared) as tf.Tensor3D;
+    const mapped = mapSequence(inputs.sequence, parameters);
+    const direct = unit(codedBy.item(inputs.item)) as tf.Tensor3D;
     return attendCodes(0, perRequest, direct, inputs.sequence, mapped, parameters);
   };
 
@@ -134,8 +145,8 @@ export function tarqTerm({
     parameters: Parameters,
   ): tf.Tensor3D => {
     const [requests, candidates] = inputs.mask.shape;
-    const mapped = mapSequence(inputs.sequence.x, parameters);
-    const direct = unit(tf.reshape(inputs.item.shared, [-1, shared]));
+    const mapped = mapSequence(inputs.sequence, parameters);
+    const direct = unit(tf.reshape(codedBy.item(inputs.item), [-1, coded]));
     const vectors = quantised.chosen.map((codes, level) => {
       const decoded = decodedCodes(codes, parameters);
       const similarity =
@@ -147,7 +158,7 @@ export function tarqTerm({
       return attendCodes(
         level,
         perRequest(codes, codebook.latentWidth),
-        perRequest(similarity, shared),
+        perRequest(similarity, coded),
         inputs.sequence,
         mapped,
         parameters,

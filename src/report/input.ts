@@ -12,6 +12,8 @@ export interface ReportInput {
   readonly seed: number;
   /** Kind of the student: `tarq`. */
   readonly student: string;
+  /** What the teacher is and where it is not measured, where it is the ranker of the logs. */
+  readonly loggedTeacher?: string;
   readonly samples: readonly SampleCount[];
   readonly verdict: Verdict;
   /** Rows of split `test`; those with a slice other than `all` fill the slices table. */

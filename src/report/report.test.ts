@@ -279,6 +279,19 @@ describe('the report', () => {
     expect(bare).toContain('– = not computed. AUC: all rows are of one class.');
   });
 
+  it('says what a logged teacher is, also where it was not measured', () => {
+    const loggedTeacher = 'the ranker of the logs; not measured where a candidate has none: 3 of 9 exposures';
+    const said = `<dd>${loggedTeacher} (<code>teacher</code>)</dd>`;
+    const withoutIt = example.metrics.filter(({ model }) => model !== 'teacher');
+    for (const metrics of [example.metrics, withoutIt]) {
+      const page = reportHtml({ ...example, metrics, loggedTeacher });
+      expect(page.split(said)).toHaveLength(2);
+      expect(page).not.toContain('target-attention ranker');
+      expect(unclosed(page)).toEqual([]);
+    }
+    expect(reportHtml(example)).toContain('target-attention ranker');
+  });
+
   it('draws one epoch, one step and one bin without falling over', () => {
     const single = reportHtml({
       ...example,

@@ -182,15 +182,20 @@ function codebook({ codebook: levels }: ReportInput): Content {
   </section>`;
 }
 
-function compared({ samples, metrics: rows }: ReportInput): Html {
-  const models = inOrder(rows).map(({ model }) => model);
+function compared({ samples, metrics: rows, loggedTeacher }: ReportInput): Html {
+  const models = [
+    ...inOrder(rows).map(({ model }) => model),
+    ...(loggedTeacher ? (['teacher'] as const) : []),
+  ];
+  const whatOf = (model: ModelName) =>
+    (model === 'teacher' ? loggedTeacher : undefined) ?? modelWords[model].what;
   return html`<section>
     <h2>What was compared</h2>
     <dl class="glossary">
       ${[...new Set(models)].map(
         (model) =>
           html`<dt>${modelWords[model].label}</dt>
-            <dd>${modelWords[model].what} (<code>${model}</code>)</dd>`,
+            <dd>${whatOf(model)} (<code>${model}</code>)</dd>`,
       )}
     </dl>
     ${samples.length > 0 && scrolling(sampleTable(samples))}

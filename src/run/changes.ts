@@ -21,7 +21,7 @@ export interface Dependencies {
 }
 
 export async function dependenciesOf(run: RunFolder, definition: StageDefinition): Promise<Dependencies> {
-  const upstream = await upstreamOf(run.folder, definition);
+  const upstream = await upstreamOf(run, definition);
   return {
     settings: snakeKeys(definition.settings(run.config)),
     builtFrom: Object.fromEntries([...upstream].map(([stage, manifest]) => [stage, outputsDigest(manifest)])),
@@ -31,16 +31,16 @@ export async function dependenciesOf(run: RunFolder, definition: StageDefinition
 
 /** Manifests of the stages that this one reads. Throws when one is missing. */
 export async function upstreamOf(
-  runFolder: string,
+  { folder, config }: RunFolder,
   definition: StageDefinition,
 ): Promise<Map<StageName, Manifest>> {
   const upstream = new Map<StageName, Manifest>();
-  for (const stage of definition.reads) {
-    const manifest = await readManifest(runFolder, stage);
+  for (const stage of definition.reads(config)) {
+    const manifest = await readManifest(folder, stage);
     if (!manifest) {
       throw new CascadeError({
         code: 'run.missing_stage',
-        where: join(runFolder, stage),
+        where: join(folder, stage),
         what: `Stage \`${definition.name}\` reads what stage \`${stage}\` writes, and that is not in this run folder.`,
         mend: `Run \`cascade ${stage}\` with the same --config first, or \`cascade train\`, which runs all stages.`,
       });
@@ -71,9 +71,9 @@ export async function refuseStale(run: RunFolder, definition: StageDefinition): 
 
 /** All stages that this one builds on, first to last. */
 function stagesAbove(run: RunFolder, definition: StageDefinition): readonly StageDefinition[] {
-  const above = new Set<StageName>(definition.reads);
+  const above = new Set<StageName>(definition.reads(run.config));
   for (const stage of run.stages.toReversed()) {
-    if (above.has(stage.name)) for (const upper of stage.reads) above.add(upper);
+    if (above.has(stage.name)) for (const upper of stage.reads(run.config)) above.add(upper);
   }
   return run.stages.filter(({ name }) => above.has(name));
 }
@@ -87,7 +87,7 @@ export async function whatChanged(
 ): Promise<string | null> {
   const change = settingsChange(run, definition, then) ?? (await upstreamChange(run, then));
   if (change) return change;
-  const source = await sourceChange(definition, now, then);
+  const source = await sourceChange(definition.reads(run.config), now, then);
   if (source) return source;
   for (const file of then.outputs) {
     if (!(await stillSame(file, join(run.folder, file.path))))
@@ -98,11 +98,11 @@ export async function whatChanged(
 
 /** A raw file that came, changed or went. */
 async function sourceChange(
-  definition: StageDefinition,
+  reads: readonly StageName[],
   now: Dependencies,
   then: Manifest,
 ): Promise<string | null> {
-  const isRaw = ({ path }: FileRecord) => !definition.reads.some((stage) => path.startsWith(`${stage}/`));
+  const isRaw = ({ path }: FileRecord) => !reads.some((stage) => path.startsWith(`${stage}/`));
   const recorded = new Map(then.inputs.filter(isRaw).map((file) => [file.path, file]));
   for (const { name, path } of now.sources) {
     const record = recorded.get(name);

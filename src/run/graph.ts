@@ -74,7 +74,8 @@ export async function plan(
 ): Promise<Decision[]> {
   const decisions: Decision[] = [];
   for (const definition of chosen) {
-    const { name, reads } = definition;
+    const { name } = definition;
+    const reads = definition.reads(run.config);
     const above = decisions.findLast((decision) => decision.run && reads.includes(decision.stage));
     if (isForced(name)) decisions.push({ stage: name, run: true, reason: 'asked for' });
     else if (!above) decisions.push(await decide(run, definition, false));
@@ -97,7 +98,7 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
   run.progress.note(`${name}: ${decision.reason}`);
   const startedAt = new Date();
   const { key, dependencies, sourceRecords } = await keyOf(run, definition);
-  const upstream = await upstreamOf(run.folder, definition);
+  const upstream = await upstreamOf(run, definition);
   const { sources } = dependencies;
   const stage = new Stage(name, run.folder, run.config, run.progress, upstream, sources, run.workers);
   await prepareFolder(stage, key, forced);
@@ -131,7 +132,7 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
 export async function help(run: RunFolder, workers: WorkerProcess): Promise<void> {
   for (let told = await workers.hear(); told !== noMoreStages; told = await workers.hear()) {
     const definition = run.stages[told] ?? internal(`no stage ${told}`);
-    const upstream = await upstreamOf(run.folder, definition);
+    const upstream = await upstreamOf(run, definition);
     const stage = new Stage(definition.name, run.folder, run.config, silentProgress, upstream, [], workers);
     await definition.help!(stage, run.config);
   }

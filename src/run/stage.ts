@@ -29,8 +29,8 @@ export interface StageDefinition {
   readonly name: StageName;
   /** Raised when the stage's code writes other outputs for the same inputs. */
   readonly version: number;
-  /** Stages whose outputs it reads. */
-  readonly reads: readonly StageName[];
+  /** Stages whose outputs it reads, with these settings. */
+  reads(config: Config): readonly StageName[];
   /** The settings that its outputs depend on, beside the seed. */
   settings(config: Config): unknown;
   /** Raw files it reads, where it reads any. */

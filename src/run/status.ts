@@ -20,7 +20,9 @@ export interface StageStatus {
 export async function statusOf(run: RunFolder): Promise<StageStatus[]> {
   const statuses: StageStatus[] = [];
   for (const definition of run.stages) {
-    const above = statuses.find(({ stage, state }) => state !== 'done' && definition.reads.includes(stage));
+    const above = statuses.find(
+      ({ stage, state }) => state !== 'done' && definition.reads(run.config).includes(stage),
+    );
     statuses.push(await stageStatus(run, definition, above));
   }
   return statuses;

@@ -1,11 +1,11 @@
 /**
  * Codebook pre-training: item codes that a student can attend with.
- * In:  samples (encoded).
+ * In:  samples (encoded); the user's own item vectors, where `codebook.item_vectors` names some.
  * Out: student.safetensors (the student that `distill` goes on with), codes (item_id, code per level), codebook (level, code, vector),
- *      health (level, metric, value), training_log.
+ *      health (level, metric, value), training_log; item_vectors.arrow, the vectors in the order of the encoded items.
  * Story, TARQ: a fraction of an epoch of two-tower and autoencoder training, first codes (k-means per level on what the levels before
  * have left), RQ-VAE steps on resting embeddings. Codes that are centres (prefix, tangent): k-means on the first embeddings; they are refitted
- * as training goes. Then codes for every item, and a gate that a collapsed codebook does not pass.
+ * as training goes. All of it by the user's vectors in place of embeddings, where there are some. Then codes for every item, and a gate that a collapsed codebook does not pass.
  */
 import type { Config } from '../config/config.js';
 import { codebookFaults, type CodebookHealth } from '../codebooks/health.js';
@@ -27,6 +27,7 @@ import {
 } from '../train/codeFitting.js';
 import { fit, type TrainingLog } from '../train/fit.js';
 import { ItemEncoder } from '../train/itemEncoding.js';
+import { vectorLines, vectorsPath, writeItemVectors } from '../train/itemVectors.js';
 import { roles, warmUpLoss } from '../train/objectives.js';
 import { trainRqVae } from '../train/rqVae.js';
 import { writeTrainingLog } from '../train/trainingLog.js';
@@ -36,7 +37,9 @@ import { Workbench } from '../train/workbench.js';
 const kmeansSample = 20_000;
 
 export async function trainCodebook(stage: Stage, config: Config): Promise<StageResult> {
-  const bench = await Workbench.open(stage, config);
+  const vectors = await writeItemVectors(stage, config);
+  if (vectors) await stage.workers.meet(); // the others read what was written
+  const bench = await Workbench.open(stage, config, vectors?.path);
   const { state, logs } = await firstCodes(bench);
   await stage.write('student.safetensors', (path) =>
     writeSafetensors(path, { tensors: storedTensors(state), metadata: {} }),
@@ -44,12 +47,17 @@ export async function trainCodebook(stage: Stage, config: Config): Promise<Stage
   const health = await writeCodebook(bench, state);
   await writeTrainingLog(stage, logs);
   passGate(config, health);
-  return { lines: healthLines(health), data: { health } };
+  return {
+    lines: [...(vectors ? vectorLines(vectors.facts) : []), ...healthLines(health)],
+    data: { health, ...(vectors && { itemVectors: vectors.facts }) },
+  };
 }
 
 /** Workers share the warm-up; items are few, and the rest is done by one. */
 export async function helpWithCodebook(stage: Stage, config: Config): Promise<void> {
-  if (config.distill.student.kind === 'tarq') await warmUp(await Workbench.open(stage, config));
+  const vectors = config.codebook.itemVectors ? vectorsPath(stage) : null;
+  if (vectors) await stage.workers.meet();
+  if (config.distill.student.kind === 'tarq') await warmUp(await Workbench.open(stage, config, vectors));
 }
 
 interface FirstCodes {
@@ -82,7 +90,7 @@ function newStudent(bench: Workbench): ModelState {
 async function warmUp(bench: Workbench): Promise<{ state: ModelState; log: TrainingLog }> {
   const { config, data, codes: coder } = bench;
   const { needs } = preRanker(studentName(config), config, bench.frame);
-  const autoencoder = itemAutoencoder(config.codebook, dimensions(data.layout).shared);
+  const autoencoder = itemAutoencoder(config.codebook, dimensions(data.layout).coded);
   const { best, log } = await fit(
     {
       name: 'warm_up',

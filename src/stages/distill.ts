@@ -1,6 +1,6 @@
 /**
  * Distillation: the student, its two-tower baseline and the cheap rivals, all on the same data with the same budget.
- * In:  samples (encoded), codebook (student.safetensors), teacher (teacher.safetensors, encoded set C).
+ * In:  samples (encoded), codebook (student.safetensors, item vectors), teacher (teacher.safetensors, encoded set C).
  * Out: <model>.safetensors for each, codes and codebook (final: re-encoded with the student's own encoder), health, validation (AUC of
  *      every epoch), training_log (every loss term of every step by name).
  * Promise: every model sees the same requests in the same order; the student's warm-up in the codebook stage counts as part of its
@@ -28,6 +28,7 @@ import { healthLines, writeCodebook } from '../train/codebookTables.js';
 import { keepCodes, upkeepEvery } from '../train/codeUpkeep.js';
 import { fit, type FitPlan, type FitResult } from '../train/fit.js';
 import { ItemEncoder } from '../train/itemEncoding.js';
+import { storedVectors } from '../train/itemVectors.js';
 import { preRankerLoss, preRankerScores, roles, vectorLossShare } from '../train/objectives.js';
 import { readTeacherScores, teacherFile } from '../train/teacherScores.js';
 import { writeMeasures } from '../train/measuresTable.js';
@@ -37,7 +38,7 @@ import { watchStudent } from '../train/watch.js';
 import { readModelState, Workbench } from '../train/workbench.js';
 
 export async function distill(stage: Stage, config: Config): Promise<StageResult> {
-  const bench = await Workbench.open(stage, config);
+  const bench = await Workbench.open(stage, config, await storedVectors(stage, config));
   const setC = await openSetC(bench);
   const trainings: { model: PreRankerName; result: FitResult }[] = [];
   for (const model of trainedPreRankers(config)) {
@@ -81,7 +82,7 @@ function behindItsBaseline(
 
 /** Workers share every training. */
 export async function helpToDistill(stage: Stage, config: Config): Promise<void> {
-  const bench = await Workbench.open(stage, config);
+  const bench = await Workbench.open(stage, config, await storedVectors(stage, config));
   const setC = await openSetC(bench);
   for (const model of trainedPreRankers(config)) {
     await fit(await planOf(bench, model, setC), bench.fitContext);
@@ -148,7 +149,7 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
       ...(takesVectors && { teacher: { ranker, joint } }),
     }),
     ...(takesVectors && vectorLossShare(losses)),
-    needs: { matchCounts: needs.matchCounts || (takesVectors && teacherNeeds.matchCounts) },
+    needs: { ...needs, matchCounts: needs.matchCounts || (takesVectors && teacherNeeds.matchCounts) },
     primary: { shape: bench.block('a'), split: 'train' },
     ...(usesB && { secondary: { shape: bench.block('b'), split: 'train', teacher: setC } }),
     epochs,

@@ -2,10 +2,11 @@
  * Evaluation: every model on every candidate of the validation and test days, and what it means.
  * In:  samples (encoded, sets for counts), teacher, distill (weights, final codes, health, logs of training), requests of logs for
  *      slices.
- * Out: metrics (model, split, set, slice, metric, value, low, high, n), scores (one row per candidate, one column per model),
+ * Out: metrics (model, split, set, slice, metric, value, low, high, n), scores (one row per candidate, one column per model, null where it
+ *      was not measured),
  *      report.html.
  * Promise: pre-rankers are scored as they are served, by item states, user states and nothing else; intervals resample users and are
- * paired between models; a metric that is not defined is null.
+ * paired between models; a metric that is not defined is null; a logged teacher is measured only where it has scored every candidate.
  */
 import { writeFile } from 'node:fs/promises';
 import type { Config } from '../config/config.js';
@@ -23,16 +24,17 @@ import { advice } from '../report/advice.js';
 import { reportHtml } from '../report/report.js';
 import { tableLines } from '../report/table.js';
 import type { Stage, StageResult } from '../run/stage.js';
+import { storedVectors } from '../train/itemVectors.js';
 import { openScorers, type Scored, type Scorer } from '../train/scoredModels.js';
 import { openSplit } from '../train/scoring.js';
 import { Workbench } from '../train/workbench.js';
-import { gatherReport } from './evaluationReport.js';
+import { gatherReport, withoutTeacher } from './evaluationReport.js';
 
 const evaluatedSplits = ['validation', 'test'] as const satisfies readonly Split[];
 const sets = ['a', 'b'] as const satisfies readonly SetName[];
 
 export async function evaluate(stage: Stage, config: Config): Promise<StageResult> {
-  const bench = await Workbench.open(stage, config);
+  const bench = await Workbench.open(stage, config, await storedVectors(stage, config));
   const scorers = await openScorers(bench, config);
   const all: Scored[] = [];
   for (const split of evaluatedSplits) {
@@ -42,7 +44,7 @@ export async function evaluate(stage: Stage, config: Config): Promise<StageResul
   }
   const measured = all.map((scored) => ({ scored, measurements: measureAll(bench, scored) }));
   const test = measured.find(({ scored }) => scored.set === 'a' && scored.split === 'test')!; // samples refuse an empty split
-  const judged = verdict(test.measurements, advice(config));
+  const judged = verdict(test.measurements, advice(config), withoutTeacher(test.scored));
   const rows = [
     ...measured.flatMap(({ scored, measurements }) =>
       measurements.rows({ split: scored.split, set: scored.set, slice: 'all' }),
@@ -82,18 +84,33 @@ async function score(
   const { data, stage, config } = bench;
   const rows = openSplit(data, set, split);
   const models: { model: ModelName; logits: Float32Array }[] = [];
+  let unscored = 0;
   const task = stage.progress.begin(`scoring set ${set.toUpperCase()}, ${split}`, scorers.size, 'models');
   for (const [name, scorer] of scorers) {
     const model = name === studentName(config) ? 'student' : (name as ModelName); // the registry's names are metric names
-    models.push({ model, logits: await scorer(set, split) });
+    const logits = await scorer(set, split);
+    const missing =
+      model === 'teacher' && config.distill.teacher === 'logged' ? count(logits, Number.isNaN) : 0;
+    // A metric over the candidates that a ranker cared to score is not comparable with one over all.
+    if (missing === 0) models.push({ model, logits });
+    unscored += missing;
     task.update(models.length);
   }
   task.end();
-  const teacher = models.find(({ model }) => model === 'teacher')!.logits;
+  const teacher = models.find(({ model }) => model === 'teacher')?.logits;
   const every = Int32Array.from({ length: rows.requests }, (_, request) => request);
-  const whole = { offsets: rows.offsets, user: rows.user, labels: rows.label, weights: rows.weight, teacher };
-  return { set, split, rows, scored: selectRequests(whole, every).set, models };
+  const whole = {
+    offsets: rows.offsets,
+    user: rows.user,
+    labels: rows.label,
+    weights: rows.weight,
+    ...(teacher && { teacher }),
+  };
+  return { set, split, rows, scored: selectRequests(whole, every).set, models, unscored };
 }
+
+const count = (values: Float32Array, holds: (value: number) => boolean) =>
+  values.reduce((sum, value) => sum + (holds(value) ? 1 : 0), 0);
 
 function measureAll(bench: Workbench, { set, split, scored, models }: Scored): Measurements {
   const { cutoffs, teacherTop, bootstrap } = bench.config.eval;
@@ -159,14 +176,15 @@ async function writeScores(
   all: readonly Scored[],
   config: Config,
 ): Promise<void> {
-  const names = all[0]!.models.map(({ model }) => (model === 'student' ? studentName(config) : model));
+  const names = [...new Set(all.flatMap(({ models }) => models.map(({ model }) => model)))];
+  const columnOf = (name: ModelName) => (name === 'student' ? studentName(config) : name);
   const schema: Schema = {
     split: 'VARCHAR',
     set: 'VARCHAR',
     request_id: 'BIGINT',
     item_id: 'BIGINT',
     label: 'TINYINT',
-    ...Object.fromEntries(names.map((name) => [name, 'FLOAT' as const])),
+    ...Object.fromEntries(names.map((name) => [columnOf(name), 'FLOAT' as const])),
   };
   const batchOf = ({ set, split, rows, models }: Scored): Batch => {
     const candidates = rows.item.length;
@@ -180,7 +198,7 @@ async function writeScores(
         request_id: { values: requestIds },
         item_id: { values: BigInt64Array.from(rows.item, (item) => data.items.ids[item]!) },
         label: { values: Int8Array.from(rows.label) },
-        ...Object.fromEntries(models.map(({ logits }, i) => [names[i]!, { values: logits }])),
+        ...Object.fromEntries(names.map((name) => [columnOf(name), logitsOf(name, models, candidates)])),
       },
     };
   };
@@ -190,6 +208,13 @@ async function writeScores(
       await stage.write(file, (path) => writeBatches(db, schema, [batchOf(scored)], path));
     }
   });
+}
+
+/** Nulls where the model has not scored this set. */
+function logitsOf(name: ModelName, models: Scored['models'], candidates: number): ScalarColumn {
+  const logits = models.find(({ model }) => model === name)?.logits;
+  if (logits) return { values: logits };
+  return { values: new Float32Array(candidates), nulls: new Uint8Array(candidates).fill(1) };
 }
 
 /** A table per set for the terminal, and the verdict as the last line. */

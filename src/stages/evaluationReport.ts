@@ -44,6 +44,7 @@ export async function gatherReport(
     data: config.logs.kind,
     seed: config.seed,
     student: config.distill.student.kind,
+    ...(config.distill.teacher === 'logged' && { loggedTeacher: loggedTeacher(test) }),
     samples: await sampleCounts(stage),
     verdict,
     metrics: metrics.filter(({ split }) => split === 'test'),
@@ -54,6 +55,19 @@ export async function gatherReport(
     codebook: await codebookLevels(stage),
     settings: await settingsText(stage),
   };
+}
+
+/** Why a logged teacher is not measured on a set; undefined where it is. */
+export function withoutTeacher({ set, unscored, rows }: Scored): string | undefined {
+  if (unscored === 0) return undefined;
+  const candidates = `${rows.item.length.toLocaleString('en-US')} ${set === 'a' ? 'exposures' : 'candidates of set B'}`;
+  return `the logs have no teacher score for ${unscored.toLocaleString('en-US')} of ${candidates} on test days`;
+}
+
+function loggedTeacher(test: readonly Judged[]): string {
+  const reasons = test.flatMap(({ scored }) => withoutTeacher(scored) ?? []);
+  const left = reasons.length > 0 ? `; not measured where a candidate has none: ${reasons.join(', ')}` : '';
+  return `the ranker of the logs, by the scores that it left there${left}`;
 }
 
 async function sampleCounts(stage: Stage): Promise<SampleCount[]> {
@@ -101,10 +115,11 @@ function calibration({ scored, models }: Scored): ReportInput['calibration'] {
     .map(({ model, logits }) => ({ model, bins: calibrationCurve(scoredModel(layout, logits, model)) }));
 }
 
-/** The teacher's two phases are one curve: the second goes on where the first was best. */
+/** The teacher's two phases are one curve: the second goes on where the first was best. A logged one has none. */
 async function epochPoints({ stage, config }: Workbench): Promise<EpochPoint[]> {
   const points: EpochPoint[] = [];
   for (const from of ['distill', 'teacher'] as const) {
+    if (from === 'teacher' && config.distill.teacher === 'logged') continue;
     const source = parquetSource(await stage.readTable(from, 'validation'));
     const rows = await stage.withDuckdb((db) =>
       db.rows(`SELECT model, epoch, auc FROM ${source} WHERE auc IS NOT NULL`),

@@ -8,17 +8,21 @@ import { stageNames } from '../run/manifest.js';
 import { stages } from './index.js';
 
 const names = stages.map(({ name }) => name);
+const isLogged = 'distill.teacher=logged';
 
 test('the stages stand in their order, each reading earlier ones only', () => {
   expect(names).toEqual([...stageNames]);
-  stages.forEach(({ reads }, i) => {
-    expect(names.slice(0, i)).toEqual(expect.arrayContaining([...reads]));
-  });
+  for (const overrides of [[], [isLogged]]) {
+    const { config } = load(smallPipeline, ...overrides);
+    stages.forEach((stage, i) => {
+      expect(names.slice(0, i)).toEqual(expect.arrayContaining([...stage.reads(config)]));
+    });
+  }
 });
 
-/** The stages whose settings an override changes. */
-function affected(override: string): string[] {
-  const [before, after] = [load(smallPipeline), load(smallPipeline, override)];
+/** The stages whose settings an override changes, beside others that hold before and after. */
+function affected(override: string, ...others: string[]): string[] {
+  const [before, after] = [load(smallPipeline, ...others), load(smallPipeline, ...others, override)];
   return stages
     .filter((stage) => !isDeepStrictEqual(stage.settings(before.config), stage.settings(after.config)))
     .map(({ name }) => name);
@@ -47,12 +51,40 @@ test.each([
   expect(affected(override)).toEqual(expected);
 });
 
+test.each([
+  ['teacher.epochs=9', []],
+  ['teacher.recency=true', []],
+  ['distill.logged_scores.unit=probability', ['teacher']],
+  ['distill.losses.tutor=0.3', ['distill']],
+  ['towers.width=8', ['codebook', 'distill']],
+  ['distill.teacher=frozen', ['teacher', 'distill', 'eval']],
+])('with a logged teacher, %s concerns %j', (override, expected) => {
+  expect(affected(override, isLogged)).toEqual(expected);
+});
+
+test('candidates of the logs concern the teacher only where it is logged', () => {
+  const teacher = stages[names.indexOf('teacher')]!;
+  expect(teacher.reads(load(smallPipeline).config)).toEqual(['samples']);
+  expect(teacher.reads(load(smallPipeline, isLogged).config)).toEqual(['logs', 'samples']);
+});
+
 test('where the raw files lie does not matter to the logs, only what they hold', () => {
   const [here, there] = ['here', 'there'].map((source) => {
     const { config } = load(smallPipeline.replace('{kind: simulate}', `{kind: kuairand, source: ${source}}`));
     return stages[0]!.settings(config);
   });
   expect(here).toEqual(there);
+});
+
+test('nor where item vectors lie: a byte in them concerns the stages that code items', () => {
+  const pipeline = (path: string) =>
+    load(`${smallPipeline}codebook: {item_vectors: {path: ${path}}}\n`).config;
+  const [here, there] = ['here', 'there'].map(pipeline);
+  for (const stage of stages) expect(stage.settings(here!)).toEqual(stage.settings(there!));
+  const reading = stages.filter((stage) => 'sources' in stage).map(({ name }) => name);
+  expect(reading).toEqual(['logs', 'codebook']);
+  const coding = stages.filter((stage) => stage.reads(here!).includes('codebook'));
+  expect(coding.map(({ name }) => name)).toEqual(['distill', 'eval']);
 });
 
 /** Settings that change no output. */
@@ -63,6 +95,8 @@ const harmless = [
   'memory_limit',
   'logs.source',
   'training.checkpoint_every_seconds',
+  'distill.logged_scores.column', // unless the teacher is logged
+  'distill.logged_scores.unit',
 ];
 
 test.each(starterKinds)('every other setting of a pipeline on %s concerns some stage', (kind) => {

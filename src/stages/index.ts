@@ -8,7 +8,7 @@ import type { StageDefinition } from '../run/stage.js';
 const logs: StageDefinition = {
   name: 'logs',
   version: 1,
-  reads: [],
+  reads: () => [],
   // Not where the raw files lie: their content is hashed.
   settings: ({ logs }) => ({ logs: 'source' in logs ? without(logs, 'source') : logs }),
   sources: async ({ logs }) => (await import('../logs/sources.js')).rawFiles(logs),
@@ -18,7 +18,7 @@ const logs: StageDefinition = {
 const samples: StageDefinition = {
   name: 'samples',
   version: 1,
-  reads: ['logs'],
+  reads: () => ['logs'],
   // Embeddings belong to the models.
   settings: ({ samples, features }) => ({ samples, features: without(features, 'initScale', 'width') }),
   work: async (stage, config) => (await import('./samples.js')).buildSamples(stage, config),
@@ -27,12 +27,14 @@ const samples: StageDefinition = {
 const codebook: StageDefinition = {
   name: 'codebook',
   version: 2,
-  reads: ['samples'],
+  reads: () => ['samples'],
   settings: (config) => ({
     ...training(config),
-    codebook: config.codebook,
+    codebook: codebookOf(config),
     distill: { student: config.distill.student }, // the warm-up trains the student's own towers
   }),
+  sources: async ({ codebook }) =>
+    codebook.itemVectors ? (await import('../logs/sources.js')).vectorFiles(codebook) : [],
   work: async (stage, config) => (await import('./codebook.js')).trainCodebook(stage, config),
   help: async (stage, config) => (await import('./codebook.js')).helpWithCodebook(stage, config),
 };
@@ -40,21 +42,28 @@ const codebook: StageDefinition = {
 const teacher: StageDefinition = {
   name: 'teacher',
   version: 1,
-  reads: ['samples'],
-  settings: (config) => ({ ...training(config), teacher: config.teacher }),
-  work: async (stage, config) => (await import('./teacher.js')).trainTeacher(stage, config),
-  help: async (stage, config) => (await import('./teacher.js')).helpWithTeacher(stage, config),
+  reads: (config) => (isLogged(config) ? ['logs', 'samples'] : ['samples']),
+  settings: (config) =>
+    isLogged(config) ? { distill: loggedTeacher(config) } : { ...training(config), teacher: config.teacher },
+  work: async (stage, config) =>
+    isLogged(config)
+      ? (await import('./loggedTeacher.js')).takeLoggedScores(stage, config)
+      : (await import('./teacher.js')).trainTeacher(stage, config),
+  help: async (stage, config) => {
+    if (!isLogged(config)) await (await import('./teacher.js')).helpWithTeacher(stage, config);
+  },
 };
 
 const distill: StageDefinition = {
   name: 'distill',
   version: 3,
-  reads: ['samples', 'codebook', 'teacher'],
+  reads: () => ['samples', 'codebook', 'teacher'],
   settings: (config) => ({
     ...training(config),
-    codebook: config.codebook,
-    teacher: without(config.teacher, 'epochs', 'patience', 'bEpochs', 'gate'),
-    distill: config.distill,
+    codebook: codebookOf(config),
+    // The scores of a logged teacher are in its files, and so is what a trained one has learned.
+    ...(!isLogged(config) && { teacher: without(config.teacher, 'epochs', 'patience', 'bEpochs', 'gate') }),
+    distill: without(config.distill, 'loggedScores'),
   }),
   work: async (stage, config) => (await import('./distill.js')).distill(stage, config),
   help: async (stage, config) => (await import('./distill.js')).helpToDistill(stage, config),
@@ -63,16 +72,24 @@ const distill: StageDefinition = {
 const evaluation: StageDefinition = {
   name: 'eval',
   version: 1,
-  reads: ['logs', 'samples', 'codebook', 'teacher', 'distill'],
-  settings: ({ device, eval: evaluation, distill: { student } }) => ({
-    device,
-    eval: evaluation,
-    distill: { student: { kind: student.kind } },
+  reads: () => ['logs', 'samples', 'codebook', 'teacher', 'distill'],
+  settings: (config) => ({
+    device: config.device,
+    eval: config.eval,
+    distill: {
+      student: { kind: config.distill.student.kind },
+      ...(isLogged(config) && { teacher: config.distill.teacher }),
+    },
   }),
   work: async (stage, config) => (await import('./evaluate.js')).evaluate(stage, config),
 };
 
 export const stages: readonly StageDefinition[] = [logs, samples, codebook, teacher, distill, evaluation];
+
+/** Whether the teacher is the ranker of the logs, by the scores that it left there. */
+const isLogged = ({ distill }: Config) => distill.teacher === 'logged';
+
+const loggedTeacher = ({ distill: { teacher, loggedScores } }: Config) => ({ teacher, loggedScores });
 
 /** The settings that every trained weight depends on. */
 function training({ device, features: { initScale, width }, towers, training }: Config) {
@@ -82,6 +99,12 @@ function training({ device, features: { initScale, width }, towers, training }: 
     training: without(training, 'checkpointEverySeconds'),
     towers,
   };
+}
+
+/** Not where the user's vectors lie: their content is hashed. */
+function codebookOf({ codebook }: Config) {
+  const { itemVectors } = codebook;
+  return itemVectors ? { ...codebook, itemVectors: without(itemVectors, 'path') } : codebook;
 }
 
 function without<T extends object, K extends keyof T & string>(settings: T, ...keys: K[]): Omit<T, K> {

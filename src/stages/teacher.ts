@@ -7,28 +7,22 @@
  * Promise: the state kept is the one before or after the phase on B, whichever is better on validation exposures; a teacher whose
  * vector does not depend on the candidate stops the run.
  */
-import { basename, join } from 'node:path';
 import type { Config } from '../config/config.js';
 import { BatchAssembler } from '../data/batches.js';
-import type { ListColumn, Schema } from '../data/columns.js';
-import { parquetSource, writeBatches } from '../data/parquet.js';
 import { Forward } from '../engine/forward.js';
 import { writeSafetensors } from '../engine/safetensors.js';
 import { copyState, storedTensors, type ModelState } from '../engine/state.js';
-import { CascadeError, internal } from '../errors.js';
+import { CascadeError } from '../errors.js';
 import { WithinGroupShare } from '../metrics/variance.js';
 import { teacherModel, type Teacher } from '../models/registry.js';
 import type { Stage, StageResult } from '../run/stage.js';
-import { sampleSchema } from '../samples/group.js';
 import { fit, type FitResult } from '../train/fit.js';
 import { rankerLoss, rankerScores, roles } from '../train/objectives.js';
-import { readTeacherScores, teacherFile, teacherRanks, writeTeacherScores } from '../train/teacherScores.js';
+import { teacherFile, teacherRanks, writeTeacherScores } from '../train/teacherScores.js';
 import { writeTrainingLog } from '../train/trainingLog.js';
 import { writeValidationTable } from '../train/validationTable.js';
 import { Workbench } from '../train/workbench.js';
-
-/** Version of samples_c, in its footer. */
-const samplesVersion = '1';
+import { writeSamplesC } from './samplesC.js';
 
 export async function trainTeacher(stage: Stage, config: Config): Promise<StageResult> {
   const bench = await Workbench.open(stage, config);
@@ -40,7 +34,7 @@ export async function trainTeacher(stage: Stage, config: Config): Promise<StageR
     writeSafetensors(path, { tensors: storedTensors(state), metadata: {} }),
   );
   const share = await scoreSetB(bench, teacher, state);
-  await writeSamplesC(bench);
+  await writeSamplesC(stage, bench.data.index.b);
   await writeTrainingLog(
     stage,
     Object.fromEntries(phases.map(({ name, result }) => [`teacher_${name}`, result.log])),
@@ -135,35 +129,6 @@ async function scoreSetB(
   task.end();
   await forward.release();
   return share.value;
-}
-
-/** samples_c: each part of samples_b with the teacher's columns beside it. */
-async function writeSamplesC({ data, stage }: Workbench): Promise<void> {
-  const parts = await stage.readTable('samples', 'samples_b');
-  const schema: Schema = { ...sampleSchema, teacher_logit: 'FLOAT[]', teacher_rank: 'INTEGER[]' };
-  const columns = Object.entries(sampleSchema).map(([name, type]) => `CAST(${name} AS ${type}) AS ${name}`);
-  await stage.withDuckdb(async (db) => {
-    for (const [i, part] of parts.entries()) {
-      const batch = await db.batch(`SELECT ${columns.join(', ')} FROM ${parquetSource(part)}`);
-      const scores = readTeacherScores(join(stage.folder, teacherFile(data.index.b[i]!)));
-      const { offsets } = batch.columns.item_ids as ListColumn; // a list by the schema above
-      if (offsets.at(-1) !== scores.logit.length)
-        internal(`${part} has ${offsets.at(-1)} candidates, its scores ${scores.logit.length}`);
-      const withScores = {
-        rows: batch.rows,
-        columns: {
-          ...batch.columns,
-          teacher_logit: { offsets, child: { values: scores.logit } },
-          teacher_rank: { offsets, child: { values: scores.rank } },
-        },
-      };
-      await stage.write(
-        `samples_c/${basename(part)}`,
-        (path) => writeBatches(db, schema, [withScores], path, { schema_version: samplesVersion }),
-        samplesVersion,
-      );
-    }
-  });
 }
 
 function passGate({ teacher }: Config, share: number | null): void {

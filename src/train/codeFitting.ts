@@ -1,10 +1,12 @@
 /**
  * Fitting a student's codes to items: the start, and refits by k-means while training moves the embeddings. What is clustered are the
- * different items of training: items whose shared features are all alike (such as new items of one category) stand for one vector, of
- * weight sqrt(how many), so that a crowd of unknown items does not take all codes.
+ * different items of training: items that are coded by the same (new items of one category, whose shared features are all alike; items
+ * without a vector of the user's) stand for one vector, of weight sqrt(how many), so that a crowd of unknown items does not take all
+ * codes.
  * Source: tangent-codes.md section 4, item 2.
  */
 import type { EncodedData } from '../data/encodedData.js';
+import type { ItemVectors } from '../data/itemVectors.js';
 import type { TrainedModel } from '../engine/gradients.js';
 import type { RandomStream } from '../engine/random.js';
 import type { ModelState } from '../engine/state.js';
@@ -19,6 +21,8 @@ export interface ItemSample {
   readonly items: readonly number[];
   readonly weights?: Float64Array;
 }
+
+type ItemData = Pick<EncodedData, 'items' | 'transform' | 'layout' | 'vectors'>;
 
 /** Items that training has shown, ascending: codes are fitted on them and given to all. */
 export function trainingItems(data: EncodedData): number[] {
@@ -36,26 +40,36 @@ export function drawItems(items: readonly number[], limit: number, stream: Rando
   return Array.from(stream.permutation(items.length).subarray(0, limit), (i) => items[i]!);
 }
 
-/** One item for each different tuple of shared slots, the first, with the square root of the number of items that have it. */
-export function distinctItems(data: EncodedData, items: readonly number[]): Required<ItemSample> {
-  const { slots } = data.items;
-  const perItem = data.transform.slots.items;
-  const { shared, sharedFields, item: group } = data.layout;
-  const places = sharedFields.flatMap(({ slot }, field) =>
-    Array.from({ length: group.slots[shared[field]!]! }, (_, i) => slot + i),
-  );
+/** One item for each different thing that items are coded by, the first, with the square root of the number of items that have it. */
+export function distinctItems(data: ItemData, items: readonly number[]): Required<ItemSample> {
+  const codedBy = data.vectors ? vectorOf(data.vectors) : sharedSlotsOf(data);
   const groups = new Map<string, { first: number; count: number }>();
   for (const item of items) {
-    const tuple = places.map((place) => slots[item * perItem + place]).join();
-    const alike = groups.get(tuple);
+    const key = codedBy(item);
+    const alike = groups.get(key);
     if (alike) alike.count++;
-    else groups.set(tuple, { first: item, count: 1 });
+    else groups.set(key, { first: item, count: 1 });
   }
   const all = [...groups.values()];
   return {
     items: all.map(({ first }) => first),
     weights: Float64Array.from(all, ({ count }) => Math.sqrt(count)),
   };
+}
+
+const vectorOf =
+  ({ width, values }: ItemVectors) =>
+  (item: number) =>
+    values.subarray(item * width, (item + 1) * width).join();
+
+/** The tuple of an item's shared slots. */
+function sharedSlotsOf({ items: { slots }, transform, layout }: ItemData): (item: number) => string {
+  const perItem = transform.slots.items;
+  const { shared, sharedFields, item: group } = layout;
+  const places = sharedFields.flatMap(({ slot }, field) =>
+    Array.from({ length: group.slots[shared[field]!]! }, (_, i) => slot + i),
+  );
+  return (item) => places.map((place) => slots[item * perItem + place]).join();
 }
 
 /** First codes, from the latents of a sample of items: by residual k-means, or at random with their scale. */

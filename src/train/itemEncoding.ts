@@ -7,7 +7,7 @@ import type { TensorData } from '../engine/compile.js';
 import { Forward } from '../engine/forward.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import type { ModelState } from '../engine/state.js';
-import { embedItems } from '../layers/inputs.js';
+import { codedBy, embedItems } from '../layers/inputs.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { parametersOf } from '../models/preRanker.js';
 import { roles } from './objectives.js';
@@ -73,14 +73,14 @@ export class ItemEncoder {
     private readonly coder: ItemCodes,
     device: Device,
   ) {
-    this.assembler = new BatchAssembler(data, { matchCounts: false });
+    this.assembler = new BatchAssembler(data, { matchCounts: false, itemVectors: true });
     this.forward = new Forward(
       'encode-items',
       (models, batch) => {
         const { parameters, rows } = models[roles.model]!;
         const own = parametersOf(parameters, coder.part);
         const items = embedItems(data.layout, rows, batch);
-        const latent = coder.latent(items.shared as tf.Tensor2D, own);
+        const latent = coder.latent(codedBy.item(items) as tf.Tensor2D, own);
         const { codes, residuals } = coder.quantise(latent, own);
         const errors = residuals.slice(1).map((residual) => tf.sum(tf.square(residual), 1));
         return { latent, codes: tf.stack([...codes], 1), errors: tf.stack(errors, 1) };

@@ -11,7 +11,7 @@ import type { BatchTensors, LossFunction, LossTerms, TracedModels } from '../eng
 import { stopGradient } from '../engine/autodiff.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
 import { overWorkers } from '../engine/workers/wholeBatch.js';
-import { dimensions, embedBlock, embedItems, type RequestInputs } from '../layers/inputs.js';
+import { codedBy, dimensions, embedBlock, embedItems, type RequestInputs } from '../layers/inputs.js';
 import { autoencoderLoss, type AutoencoderOptions } from '../losses/autoencoder.js';
 import { clickLoss } from '../losses/click.js';
 import { tutorLoss } from '../losses/tutor.js';
@@ -93,7 +93,7 @@ function addBlock(
         teacher: batch['b/teacher'] as tf.Tensor2D,
         topMask,
         weights: batch['b/weight'] as tf.Tensor2D,
-        mask: inputs.mask,
+        mask: batch['b/teacher_mask'] as tf.Tensor2D,
       },
       { alpha: losses.tutorAlpha, on: losses.tutorOn },
     );
@@ -113,7 +113,7 @@ export function warmUpLoss(
     const inputs = embedBlock(layout, rows, batch, 'a');
     const own = parametersOf(parameters, part);
     const input = stopGradient(
-      autoencoder.input(tf.reshape(inputs.item.shared, [-1, dimensions(layout).shared])),
+      autoencoder.input(tf.reshape(codedBy.item(inputs.item), [-1, dimensions(layout).coded])),
     );
     const error = tf.sub(autoencoder.decode(autoencoder.encode(input, own), own), input);
     const mask = tf.reshape(inputs.mask, [-1, 1]);
@@ -142,7 +142,7 @@ export function rqVaeLoss(
   return (models, batch) => {
     const { parameters, rows } = models[roles.model]!;
     const own = parametersOf(parameters, part);
-    const items = tf.slice(embedItems(layout, rows, batch).shared, [0, 0], [count, -1]) as tf.Tensor2D;
+    const items = tf.slice(codedBy.item(embedItems(layout, rows, batch)), [0, 0], [count, -1]) as tf.Tensor2D;
     const input = stopGradient(autoencoder.input(items));
     const latent = autoencoder.encode(input, own);
     const quantised = autoencoder.quantise(latent, own, 'configured');

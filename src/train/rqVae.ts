@@ -27,7 +27,7 @@ export async function trainRqVae(
   const { steps, itemsPerStep, learningRate, quantizerDropout } = config.codebook;
   const optimizer = makeOptimizer({ kind: 'adam', learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
   const count = Math.min(itemsPerStep, items.length);
-  const autoencoder = itemAutoencoder(config.codebook, dimensions(data.layout).shared);
+  const autoencoder = itemAutoencoder(config.codebook, dimensions(data.layout).coded);
   const model = trainedModel(state, optimizer, () => learningRate);
   const step = new TrainingStep({
     name: 'rq_vae',
@@ -40,7 +40,7 @@ export async function trainRqVae(
     device,
     saveTo: stage.folder,
   });
-  const assembler = new BatchAssembler(data, { matchCounts: false });
+  const assembler = new BatchAssembler(data, { matchCounts: false, itemVectors: true });
   const stream = bench.random('codebook/items');
   const dropout = bench.random('codebook/level dropout');
   /** The items of a step, with the levels that each may use. */

@@ -11,10 +11,11 @@ import { rankerScores, roles } from './objectives.js';
 import type { ModelName } from '../metrics/metricRow.js';
 import type { ScoredSet } from '../metrics/scoredSet.js';
 import { scoreSplit, type ScoredSplit } from './scoring.js';
+import { readTeacherScores, teacherFile } from './teacherScores.js';
 import { itemStates, scoreFromStates, type ItemStates } from './threeSides.js';
 import { readModelState, type Workbench } from './workbench.js';
 
-/** One set on one split with the logits of every model. */
+/** One set on one split with the logits of every model; without the teacher's where a logged one has not scored every candidate. */
 export interface Scored {
   readonly set: SetName;
   readonly split: 'validation' | 'test';
@@ -22,9 +23,11 @@ export interface Scored {
   readonly scored: ScoredSet;
   /** Logits per candidate; the student stands under `student`. */
   readonly models: readonly { readonly model: ModelName; readonly logits: Float32Array }[];
+  /** Candidates without a teacher's score. */
+  readonly unscored: number;
 }
 
-/** Logits for every candidate of a split, in the order of the files. */
+/** Logits for every candidate of a split, in the order of the files; NaN where a logged teacher has none. */
 export type Scorer = (set: SetName, split: Split) => Promise<Float32Array>;
 
 /** The pre-rankers that `distill` trained, the baseline first and the student last, then the teacher. */
@@ -34,7 +37,9 @@ export async function openScorers(
 ): Promise<ReadonlyMap<PreRankerName | 'teacher', Scorer>> {
   const scorers = new Map<PreRankerName | 'teacher', Scorer>();
   for (const name of trainedPreRankers(config)) scorers.set(name, await preRankerScorer(bench, config, name));
-  scorers.set('teacher', await teacherScorer(bench, config));
+  const teacher =
+    config.distill.teacher === 'logged' ? loggedScorer(bench) : await teacherScorer(bench, config);
+  scorers.set('teacher', teacher);
   return scorers;
 }
 
@@ -64,6 +69,21 @@ async function teacherScorer(bench: Workbench, config: Config): Promise<Scorer> 
     );
     await forward.release();
     return scores;
+  };
+}
+
+/** The scores that the ranker of the logs left there. */
+function loggedScorer({ data, stage }: Workbench): Scorer {
+  return async (set, split) => {
+    const entries = data.shards(set, split);
+    const logits = new Float32Array(entries.reduce((sum, { candidates }) => sum + candidates, 0));
+    let at = 0;
+    for (const entry of entries) {
+      const { logit } = readTeacherScores(await stage.read('teacher', teacherFile(entry)));
+      logits.set(logit, at);
+      at += logit.length;
+    }
+    return logits;
   };
 }
 

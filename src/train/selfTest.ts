@@ -149,7 +149,7 @@ function smallStep(sizes: Sizes, device: Device): { options: StepOptions; batch:
   const model = tarqTerm({
     student: { ...student, width },
     codebook,
-    dimensions: { user: 0, context: 0, item: width, shared: width, fields: 1, behaviours },
+    dimensions: { user: 0, context: 0, item: width, shared: width, coded: width, fields: 1, behaviours },
     projectionHidden: width,
     losses: { ...losses, alignmentRequests: requests },
   });

@@ -44,13 +44,13 @@ export function watchStudent(
   const attention = new Forward('within-request-error', attentionOf(student, data), device);
   const vectors = teacher && new Forward('teacher-vector-error', vectorsOf(student, teacher, data), device);
   const matchCounts = student.needs.matchCounts || (teacher?.needs.matchCounts ?? false);
+  const needs = { ...student.needs, matchCounts };
   return {
     async of(states) {
       const state = states[roles.model]!;
       const error = await errorOf(bench, student.needs, attention.over({ [roles.model]: state }));
       const missed =
-        vectors &&
-        (await errorOf(bench, { matchCounts }, vectors.over({ [roles.teacher]: teacher.state, ...states })));
+        vectors && (await errorOf(bench, needs, vectors.over({ [roles.teacher]: teacher.state, ...states })));
       return {
         ...(error !== null && { within_request_error: error }),
         ...(missed !== null && { teacher_vector_error: missed }),

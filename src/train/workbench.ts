@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import type { BlockShape } from '../data/batches.js';
 import { EncodedData, type SetName } from '../data/encodedData.js';
 import { parseTransform } from '../data/features.js';
+import { readItemVectors } from '../data/itemVectors.js';
 import type { Device } from '../engine/device.js';
 import { openDevice } from '../engine/openDevice.js';
 import { EmbeddingTable } from '../engine/embeddings.js';
@@ -27,12 +28,14 @@ export class Workbench {
     readonly baseLogit: number,
   ) {}
 
-  static async open(stage: Stage, config: Config): Promise<Workbench> {
+  /** `vectors`: the file of the user's own item vectors, for stages whose models code items by them. */
+  static async open(stage: Stage, config: Config, vectors?: string | null): Promise<Workbench> {
     const transformPath = await stage.read('samples', 'transform.json');
     await stage.readTable('samples', 'encoded');
     const transform = parseTransform(await readFile(transformPath, 'utf8'), transformPath);
     const index = await stage.read('samples', 'encoded/index.json');
-    const data = new EncodedData(index, transform, config.features.width);
+    const itemVectors = vectors ? readItemVectors(vectors) : null;
+    const data = new EncodedData(index, transform, config.features.width, itemVectors);
     const device = await openDevice(config.device, threadsEach(config, stage.workers.size));
     if (device.provider !== 'cpu') stage.progress.note(`device: ${device.provider} (${device.why})`);
     return new Workbench(stage, config, data, device, baseLogit(data));

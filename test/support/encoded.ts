@@ -91,9 +91,14 @@ function number(name: string, side: string, source: string) {
   };
 }
 
-/** Writes the data set into a new temporary folder and opens it. Labels follow the category of the latest behaviour. */
-export function testData(options: { seed?: number; width?: number; requests?: number } = {}): EncodedData {
-  const { seed = 1, width = 6, requests = 60 } = options;
+/**
+ * Writes the data set into a new temporary folder and opens it. Labels follow the category of the latest behaviour. With a
+ * `vectorWidth`, items have vectors of the user's.
+ */
+export function testData(
+  options: { seed?: number; width?: number; requests?: number; vectorWidth?: number } = {},
+): EncodedData {
+  const { seed = 1, width = 6, requests = 60, vectorWidth = 0 } = options;
   const stream = RandomStream.of(seed, 'test data');
   const folder = mkdtempSync(join(tmpdir(), 'cascade-encoded-'));
   mkdirSync(join(folder, 'a'));
@@ -237,7 +242,13 @@ export function testData(options: { seed?: number; width?: number; requests?: nu
     sequencesBytes({ offsets, items: Int32Array.from(behaviours) }),
   );
   writeFileSync(join(folder, 'index.json'), indexText({ users, items, behaviours: behaviours.length, a, b }));
-  return new EncodedData(join(folder, 'index.json'), testTransform, width);
+  const vectors = RandomStream.of(seed, 'item vectors').normals(items * vectorWidth);
+  return new EncodedData(
+    join(folder, 'index.json'),
+    testTransform,
+    width,
+    vectorWidth > 0 ? { width: vectorWidth, values: vectors } : null,
+  );
 }
 
 const ids = (count: number) => BigInt64Array.from({ length: count }, (_, i) => BigInt(1000 + i));

@@ -26,7 +26,7 @@ export class TinyChain {
   readonly logs: StageDefinition = {
     name: 'logs',
     version: 1,
-    reads: [],
+    reads: () => [],
     settings: (config) => ({ samples: { label: config.samples.label } }),
     sources: () => Promise.resolve(this.sources.map((name) => this.source(name))),
     work: async (stage, config) => {
@@ -39,7 +39,7 @@ export class TinyChain {
     return {
       name: 'samples',
       version: this.version,
-      reads: ['logs'],
+      reads: () => ['logs'],
       settings: (config) => ({ samples: { sequence: config.samples.sequence } }),
       work: async (stage, config) => {
         const [path] = await stage.readTable('logs', 'table');
@@ -52,7 +52,7 @@ export class TinyChain {
   readonly teacher: StageDefinition = {
     name: 'teacher',
     version: 1,
-    reads: ['samples'],
+    reads: () => ['samples'],
     settings: (config) => ({ teacher: { bEpochs: config.teacher.bEpochs } }),
     work: async (stage, config) => {
       const words = await readFile(await stage.read('samples', 'samples.txt'), 'utf8');

@@ -46,11 +46,56 @@ const sequenceIsThere: Check = ({ features, distill }) => {
   ];
 };
 
+/** A score in a log is a number: what the ranker made it of is gone. */
+const loggedTeacherHasNoVector: Check = ({ distill }) => {
+  const taken = vectorLossesOf(distill);
+  if (distill.teacher !== 'logged' || taken.length === 0) return [];
+  const names = taken.map((loss) => `\`distill.losses.${loss}\``).join(' and ');
+  return [
+    {
+      paths: [
+        ['distill', 'losses', taken[0]!],
+        ...taken.slice(1).map((loss) => ['distill', 'losses', loss]),
+        ['distill', 'teacher'],
+      ],
+      what: `${names} compare${taken.length === 1 ? 's' : ''} the student's vector with the teacher's, and \`distill.teacher: logged\` has scores only.`,
+      mend: `Set ${names} to 0: \`distill.losses.tutor\` is what teaches by scores. Or let a teacher be trained: \`distill.teacher: frozen\`.`,
+    },
+  ];
+};
+
+/** Which kinds of logs hold no scores of a ranker, whatever is in their files. */
+const scoresAreLogged: Check = ({ logs, distill: { teacher, logged_scores: scores } }) => {
+  if (teacher !== 'logged' || logs.kind === 'tables') return [];
+  if (logs.kind === 'simulate' && scores.column === 'rank_score') return [];
+  const simulated = logs.kind === 'simulate';
+  return [
+    {
+      paths: simulated
+        ? [
+            ['distill', 'logged_scores', 'column'],
+            ['logs', 'kind'],
+          ]
+        : [
+            ['distill', 'teacher'],
+            ['logs', 'kind'],
+          ],
+      what: simulated
+        ? 'The simulation logs what its ranker gave as `rank_score`, and no `teacher_logit`.'
+        : `\`distill.teacher\` is logged, but logs of kind ${logs.kind} hold no scores of a ranker.`,
+      mend: simulated
+        ? 'Use `distill.logged_scores.column: rank_score`.'
+        : 'Let a teacher be trained: `distill.teacher: frozen`.',
+    },
+  ];
+};
+
 /** A student's vector that is drawn to the teacher's must be as wide. */
 const studentFitsTeacher: Check = ({ teacher, distill }) => {
   const taken = vectorLossesOf(distill);
   const { student } = distill;
   if (taken.length === 0 || student.width === teacher.width) return [];
+  if (distill.teacher === 'logged') return []; // has no vector at all
   return [
     {
       paths: [
@@ -138,6 +183,8 @@ export const modelChecks: readonly Check[] = [
   headsDivideWidth,
   sequenceIsThere,
   studentFitsTeacher,
+  loggedTeacherHasNoVector,
+  scoresAreLogged,
   studentHasALoss,
   picksAreFewer,
   listsNameOnce,

@@ -28,7 +28,28 @@ const assignment = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const itemVectors = z.strictObject({
+  path: key(
+    z.string(),
+    'Parquet file, folder or glob, one row per item; items that the logs do not know are passed over',
+    '../data/item_vectors.parquet',
+  ),
+  id_column: key(z.string().default('item_id'), "column with the item's id, a whole number as in `items`"),
+  vector_column: key(
+    z.string().default('vector'),
+    'column with its vector, a list of numbers of the same length in every row; only its direction counts',
+  ),
+  min_coverage: key(
+    share.default(0.9),
+    'share of the items that must have a vector; those without stand at the mean of all directions, where what they resemble is not known. 1 = all must',
+  ),
+});
+
 export const codebook = z.strictObject({
+  item_vectors: key(
+    itemVectors.optional(),
+    'your own content or graph embeddings of items: items are coded by these and behaviours compared by them, instead of by what is learned. `tangent` and `prefix` cost a multiply-add per number of a vector and candidate: give wide ones as a projection to 32-128',
+  ),
   warm_up: key(
     z.number().min(0).default(0.3),
     "epochs of two-tower and autoencoder training before codes start, part of the student's budget; a whole epoch wastes KuaiRand's only good one",

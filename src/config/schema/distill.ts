@@ -82,8 +82,23 @@ export const distill = z.strictObject({
     'cheap rivals trained beside the two-tower; a gap is stated against the best of them',
   ),
   teacher: key(
-    z.enum(['frozen', 'joint']).default('frozen'),
-    'teacher inside the step: fixed, or trained on with its own click loss',
+    z.enum(['frozen', 'joint', 'logged']).default('frozen'),
+    'frozen: trained once, then fixed; joint: trained on inside the step with its own click loss; logged: your ranker, by the scores that it left in the logs (none is trained, `teacher` has no effect)',
+  ),
+  logged_scores: key(
+    z
+      .strictObject({
+        column: key(
+          z.enum(['rank_score', 'teacher_logit']).default('rank_score'),
+          'column of `candidates`: what the ranker gave when it served, or what was scored offline; a candidate without a value has no teacher',
+        ),
+        unit: key(
+          z.enum(['logit', 'probability']).default('logit'),
+          'log-odds as they are, or probabilities, which become log-odds',
+        ),
+      })
+      .prefault({}),
+    'where `teacher: logged` takes its scores from',
   ),
   ...budget(4, 1),
   losses: key(
@@ -94,7 +109,7 @@ export const distill = z.strictObject({
           weight.default(0),
           'binary cross-entropy on set B; models trained on exposures alone have 0',
         ),
-        tutor: key(weight.default(0), "RankFlow's tutor loss on set C"),
+        tutor: key(weight.default(0), "RankFlow's tutor loss on set C: candidates with a teacher's score"),
         tutor_alpha: key(share.default(0.5), 'share of its rank part; the rest is the squared difference'),
         tutor_top: key(count.default(10), 'candidates the ranker passes on: top of the rank part'),
         tutor_on: key(z.enum(['logits', 'probabilities']).default('logits'), 'what the tutor loss compares'),
