@@ -92,8 +92,15 @@ function number(name: string, side: string, source: string) {
 }
 
 /** Writes the data set into a new temporary folder and opens it. Labels follow the category of the latest behaviour. */
-export function testData(options: { seed?: number; width?: number; requests?: number } = {}): EncodedData {
-  const { seed = 1, width = 6, requests = 60 } = options;
+export function testData(
+  options: { seed?: number; width?: number; requests?: number; behaviours?: number } = {},
+): EncodedData {
+  const {
+    seed = 1,
+    width = 6,
+    requests = 60,
+    behaviours: longest = testTransform.sequence.maxLength,
+  } = options;
   const stream = RandomStream.of(seed, 'test data');
   const folder = mkdtempSync(join(tmpdir(), 'cascade-encoded-'));
   mkdirSync(join(folder, 'a'));
@@ -237,7 +244,8 @@ export function testData(options: { seed?: number; width?: number; requests?: nu
     sequencesBytes({ offsets, items: Int32Array.from(behaviours) }),
   );
   writeFileSync(join(folder, 'index.json'), indexText({ users, items, behaviours: behaviours.length, a, b }));
-  return new EncodedData(join(folder, 'index.json'), testTransform, width);
+  const transform = { ...testTransform, sequence: { ...testTransform.sequence, maxLength: longest } };
+  return new EncodedData(join(folder, 'index.json'), transform, width);
 }
 
 const ids = (count: number) => BigInt64Array.from({ length: count }, (_, i) => BigInt(1000 + i));
