@@ -62,7 +62,7 @@ function expectRequest(batch: FeedBatch, set: 'a' | 'b', entry: ShardEntry, row:
     }
     const ascending = [...counts].toSorted(([a], [b]) => a - b);
     for (let i = 0; i < 8; i++) {
-      expect(cell(`${set}/match_values`, r, field, i)).toBe(ascending[i]?.[0] ?? -1);
+      expect(cell(`${set}/match_values`, r, field, i)).toBe(ascending[i]?.[0] ?? 2 ** 31 - 1);
       expect(cell(`${set}/match_counts`, r, field, i)).toBe(ascending[i]?.[1] ?? 0);
     }
   }

@@ -44,8 +44,8 @@ export interface BatchNeeds {
   readonly itemVectors?: boolean;
 }
 
-/** Pads value lists of a sequence. */
-const noValue = -1;
+/** Pads value lists of a sequence: above every value, so that the lists ascend to their end. */
+const noValue = 2 ** 31 - 1;
 /** Value id of a candidate whose value is out of vocabulary: equal to nothing. */
 const unknownValue = -2;
 

@@ -27,6 +27,18 @@ export function valueAndGradients(
 }
 
 /**
+ * Gradients of a function at `xs` from the gradient of its value, inside the gradient of another: that of a value which is computed
+ * again rather than kept. tfjs has one tape, which an inner gradient would end; the outer one is put aside.
+ */
+export function innerGradients(f: () => tf.Tensor, xs: readonly tf.Tensor[], dy: tf.Tensor): tf.Tensor[] {
+  const { state } = tf.engine();
+  const outer = state.activeTape;
+  const { grads } = tf.engine().gradients(f, [...xs], dy, true);
+  state.activeTape = outer;
+  return xs.map((x, i) => (grads[i] as tf.Tensor | null | undefined) ?? tf.zerosLike(x));
+}
+
+/**
  * The forward value of `hard` with the gradient of `soft` (straight-through estimator):
  *   soft + sg(hard - soft)
  */

@@ -5,11 +5,13 @@
  *   logits_hqj = (q_h . k_hj) / sqrt(width / heads) + bias_qj          (padding -1e9)
  *   out_hq     = Σ_j softmax_j(logits_hqj) v_hj
  *
- * A query over an empty sequence gives zeros.
+ * A query over an empty sequence gives zeros. Long sequences are attended to in chunks (chunkedAttention.ts).
  */
 import * as tf from '@tensorflow/tfjs';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
+import { chunkedAttention, type Factors } from './chunkedAttention.js';
+import { isLong } from './chunks.js';
 import { linear, linearInitial } from './linear.js';
 import { scaledDotProduct } from './scaledDotProduct.js';
 
@@ -35,9 +37,15 @@ export function attentionInitial(name: string, shape: AttentionShape, stream: Ra
 }
 
 /**
+ * What is added to every head's logits: as it is, broadcast to [request, query, behaviour], or for a long sequence by its factors,
+ * queries [request or 1, query, width] and keys [request, behaviour, width].
+ */
+export type AttentionBias = tf.Tensor | Factors;
+
+/**
  * Attention of already mapped queries over mapped keys and values.
- * queries: [request or 1, query, width]; keys, values: [request, behaviour, width]; mask: [request, behaviour], 1 = real;
- * bias: broadcast to [request, query, behaviour], added to every head's logits -> [request, query, width].
+ * queries: [request or 1, query, width]; keys, values: [request, behaviour, width]; mask: [request, behaviour], 1 = real
+ * -> [request, query, width].
  */
 export function attend(
   queries: tf.Tensor3D,
@@ -45,25 +53,47 @@ export function attend(
   values: tf.Tensor3D,
   mask: tf.Tensor2D,
   heads: number,
-  bias?: tf.Tensor,
+  bias?: AttentionBias,
 ): tf.Tensor3D {
-  const [requests, behaviours] = keys.shape;
+  const [requests, behaviours, width] = keys.shape;
+  if (isLong(behaviours)) {
+    const scaled = tf.mul<tf.Tensor3D>(overRequests(queries, requests), Math.sqrt(heads / width));
+    const shared = withPadding(mask, queries.shape[1], bias as Factors | undefined); // of a long sequence, as its type says
+    const { vector } = chunkedAttention({ own: { queries: scaled, keys, heads }, shared, values });
+    return tf.mul(vector, hasHistory(mask));
+  }
   const padding = tf.reshape(paddingBias(mask), [requests, 1, behaviours]);
-  const shared = bias ? tf.add(bias, padding) : padding;
+  const shared = bias ? tf.add(bias as tf.Tensor, padding) : padding; // of a short one
   const joined = scaledDotProduct(queries, keys, values, shared as tf.Tensor3D, heads);
   return tf.mul(joined, hasHistory(mask));
 }
 
+/** log Σ_j exp(bias_qj) over real behaviours: [request, query]. */
+export function biasLogSum(bias: AttentionBias, mask: tf.Tensor2D): tf.Tensor2D {
+  if (bias instanceof tf.Tensor) return tf.logSumExp(tf.add(bias, tf.expandDims(paddingBias(mask), 1)), 2);
+  const shared = withPadding(mask, bias.queries.shape[1], bias);
+  const { logSums } = chunkedAttention({ shared, values: tf.ones([...mask.shape, 1]) });
+  return tf.squeeze(logSums, [2]);
+}
+
+/** Factors of a bias, if there is one, and of the padding's: 1 times what a position adds to every query's logit. */
+function withPadding(mask: tf.Tensor2D, queries: number, bias?: Factors): Factors {
+  const [requests] = mask.shape;
+  const ones = tf.ones<tf.Rank.R3>([requests, queries, 1]);
+  const padding = tf.expandDims<tf.Tensor3D>(paddingBias(mask), 2);
+  if (!bias) return { queries: ones, keys: padding };
+  return {
+    queries: tf.concat([overRequests(bias.queries, requests), ones], 2),
+    keys: tf.concat([bias.keys, padding], 2),
+  };
+}
+
+/** The same queries for every request where they are given once. */
+const overRequests = (queries: tf.Tensor3D, requests: number): tf.Tensor3D =>
+  queries.shape[0] === requests ? queries : tf.tile(queries, [requests, 1, 1]);
+
 /** What is added to logits over behaviours so that padding gets no weight: [request, behaviour]. */
 export const paddingBias = (mask: tf.Tensor2D): tf.Tensor2D => tf.mul(tf.sub(1, mask), paddingLogit);
-
-/** A learned logit per age of a behaviour, started at 0; age 0 is the newest. */
-export const recencyInitial = (behaviours: number): Initial => ({
-  recency: { shape: [behaviours], values: new Float32Array(behaviours) },
-});
-
-/** The recency logits as [1, behaviour]: behaviours stand newest first, so a position is an age. */
-export const recencyBias = (parameters: Parameters): tf.Tensor2D => tf.reshape(parameters.recency!, [1, -1]);
 
 /** 1 for a request with at least one behaviour, else 0: [request, 1, 1]. */
 export function hasHistory(mask: tf.Tensor2D): tf.Tensor3D {
@@ -81,7 +111,7 @@ export function multiHeadAttention(
   query: tf.Tensor3D,
   x: tf.Tensor3D,
   mask: tf.Tensor2D,
-  bias?: tf.Tensor,
+  bias?: AttentionBias,
 ): tf.Tensor3D {
   return attend(
     linear(parameters, `${name}/query`, query) as tf.Tensor3D,

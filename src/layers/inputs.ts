@@ -52,7 +52,7 @@ export interface SequenceInput {
   readonly vectors?: tf.Tensor3D;
   /** [request, behaviour], 1 = real */
   readonly mask: tf.Tensor2D;
-  /** Per field the distinct values of the sequence, ascending, and how often each occurs: [request, field, behaviour]; -1 and 0 pad. */
+  /** Per field the distinct values of the sequence, ascending, and how often each occurs: [request, field, behaviour]; 2^31 - 1 and 0 pad. */
   readonly match?: { readonly values: tf.Tensor3D; readonly counts: tf.Tensor3D };
 }
 

@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import type { AttentionTeacherConfig } from '../config/config.js';
 import type { Initial, Parameters } from '../engine/state.js';
-import { attend, attentionInitial, multiHeadAttention, paddingBias } from '../layers/attention.js';
+import {
+  attend,
+  attentionInitial,
+  biasLogSum,
+  multiHeadAttention,
+  type AttentionBias,
+} from '../layers/attention.js';
 import type { Dimensions } from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
@@ -103,8 +109,5 @@ function encode(
 const countsSoftly = (teacher: AttentionTeacherConfig) => teacher.softCount && teacher.similarityStart > 0;
 
 /** log(1 + Σ_j exp(bias_cj - g)) over real behaviours: [request, candidate]. */
-function softCount(bias: tf.Tensor, mask: tf.Tensor2D, parameters: Parameters): tf.Tensor2D {
-  const similarity = tf.exp(parameters.log_similarity!);
-  const logits = tf.add(bias, tf.expandDims(paddingBias(mask), 1));
-  return tf.softplus(tf.sub(tf.logSumExp(logits, 2), similarity));
-}
+const softCount = (bias: AttentionBias, mask: tf.Tensor2D, parameters: Parameters): tf.Tensor2D =>
+  tf.softplus(tf.sub(biasLogSum(bias, mask), tf.exp(parameters.log_similarity!)));

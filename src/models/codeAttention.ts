@@ -27,12 +27,14 @@ import type { CodeAttentionConfig } from '../config/config.js';
 import { stopGradient, straightThrough } from '../engine/autodiff.js';
 import type { Parameters } from '../engine/state.js';
 import { quantise } from '../codebooks/residual.js';
-import { hasHistory, paddingBias, recencyBias, recencyInitial } from '../layers/attention.js';
+import { isLong } from '../layers/chunks.js';
 import { codedBy, type Dimensions, type RequestInputs, type SequenceInput } from '../layers/inputs.js';
-import { linear, linearInitial } from '../layers/linear.js';
+import { linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
+import { recencyInitial } from '../layers/recency.js';
+import { attendAt, attendBy, historyOf, kernel, type Attended, type History } from './attendedHistory.js';
 import { sampledAlignment, type AlignmentSettings } from './sampledAlignment.js';
 import { codebookName, type ItemCodes } from './itemCodes.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
@@ -66,22 +68,6 @@ export function attentionCodes(student: CodeAttentionConfig, coded: number): Ite
   };
 }
 
-/** phi: [..., coded] -> [..., coded], of length sqrt(g). */
-const kernel = <T extends tf.Tensor>(coded: T, parameters: Parameters): T =>
-  tf.mul(unit(coded), tf.exp(tf.div(parameters.log_similarity!, 2)));
-
-/** What attention at some queries gives: each [request, query, …]. */
-interface Attended {
-  /** A */
-  readonly excess: tf.Tensor;
-  /** Σ_j w_j phi_j */
-  readonly centre: tf.Tensor3D;
-  /** h = W (V Σ_j w_j x_j + v0) */
-  readonly vector: tf.Tensor3D;
-  /** exp(log_scale) h / |h|; zero without history. */
-  readonly direction: tf.Tensor3D;
-}
-
 export function codeAttention(options: CodeAttentionOptions): PreRanker {
   const { student, dimensions, projectionHidden, losses } = options;
   const { width, softCount } = student;
@@ -89,41 +75,8 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
   const coder = attentionCodes(student, coded);
   const takesTangent = softCount && student.tangent;
 
-  const sequenceBias = ({ mask }: SequenceInput, parameters: Parameters): tf.Tensor2D =>
-    student.recency ? tf.add(recencyBias(parameters), paddingBias(mask)) : paddingBias(mask);
-
-  /** products: q . phi_j without bias, [request, query, behaviour]; bias: [request, behaviour]. */
-  const attendBy = (
-    products: tf.Tensor,
-    bias: tf.Tensor,
-    phi: tf.Tensor3D,
-    x: tf.Tensor3D,
-    present: tf.Tensor,
-    parameters: Parameters,
-  ): Attended & { weights: tf.Tensor } => {
-    const logits = tf.add(products, tf.expandDims(bias, 1));
-    const weights = tf.softmax(logits);
-    const vector = linear(
-      parameters,
-      'head',
-      linear(parameters, 'value', tf.matMul(weights, x)),
-    ) as tf.Tensor3D;
-    return {
-      weights,
-      vector,
-      excess: tf.sub(tf.logSumExp(logits, 2), tf.exp(parameters.log_similarity!)),
-      centre: tf.matMul(weights, phi),
-      direction: tf.mul<tf.Tensor3D>(tf.mul(unit(vector), tf.exp(parameters.log_scale!)), present),
-    };
-  };
-
-  /** Attention of queries [request, query, coded] in phi's space. */
-  const attendAt = (queries: tf.Tensor3D, sequence: SequenceInput, parameters: Parameters) => {
-    const { x, mask } = sequence;
-    const phi = kernel(codedBy.sequence(sequence), parameters);
-    const products = tf.matMul(queries, phi, false, true);
-    return attendBy(products, sequenceBias(sequence, parameters), phi, x, hasHistory(mask), parameters);
-  };
+  const read = (sequence: SequenceInput, parameters: Parameters): History =>
+    historyOf(sequence, student.recency, parameters);
 
   /** w count + direction . P(x) + bias; `offset`: (phi(x) - q) . centre, [request, candidate]. */
   const scoreOf = (
@@ -142,7 +95,7 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
   /** User side with one level: per code the tangent's value at 0 and slope, and the direction; [request, code, 1 + coded + width]. */
   const codeTable = (sequence: SequenceInput, parameters: Parameters): UserState => {
     const codes = spread(coder.codebooks(parameters)[0]!, sequence.x.shape[0]);
-    const attended = attendAt(codes, sequence, parameters);
+    const attended = attendAt(codes, read(sequence, parameters), parameters);
     const value = tf.expandDims(tf.softplus(attended.excess), 2);
     const slope = tf.mul(tf.expandDims(tf.sigmoid(attended.excess), 2), attended.centre);
     const atZero = tf.sub(value, tf.sum(tf.mul(slope, codes), 2, true));
@@ -161,38 +114,33 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
     return tf.add(interaction, tf.mul(count, primed(parameters, 'count')));
   };
 
-  /** User side with several levels: the products of every code with every behaviour, which `score` adds up. */
+  /**
+   * User side with several levels: the history, and the products of every code with every behaviour, which `score` adds up. Over a
+   * long history these would be the largest array of all: there `score` adds up the codes themselves, and attends in chunks.
+   */
   const codeProducts = (sequence: SequenceInput, parameters: Parameters): UserState => {
-    const { x, mask } = sequence;
-    const phi = kernel(codedBy.sequence(sequence), parameters);
-    const codes = spread(tf.concat(coder.codebooks(parameters), 0), x.shape[0]);
-    return {
-      products: tf.matMul(codes, phi, false, true), // [request, level * code, behaviour]
-      bias: sequenceBias(sequence, parameters),
-      kernel: phi,
-      x,
-      present: hasHistory(mask),
-    };
+    const history = read(sequence, parameters);
+    const codes = spread(tf.concat(coder.codebooks(parameters), 0), sequence.x.shape[0]);
+    if (isLong(sequence.x.shape[1])) return { ...history, codes }; // [request, level * code, coded]
+    return { ...history, products: tf.matMul(codes, history.kernel, false, true) }; // [request, level * code, behaviour]
   };
 
   const scoreByRecombination = (user: UserState, state: ItemState, parameters: Parameters): tf.Tensor2D => {
-    const products = Array.from({ length: coder.levels }, (_, level) =>
-      lookUpPersonal(
-        user.products as tf.Tensor3D,
-        tf.add(levelCodes(state.codes!, level), tf.scalar(level * coder.codes, 'int32')),
-      ),
+    const { kernel, bias, x, present } = user;
+    const history = { kernel, bias, x, present } as History; // what codeProducts put there
+    const table = (user.products ?? user.codes) as tf.Tensor3D;
+    const added = Array.from({ length: coder.levels }, (_, level) =>
+      lookUpPersonal(table, tf.add(levelCodes(state.codes!, level), tf.scalar(level * coder.codes, 'int32'))),
     ).reduce((sum, part) => tf.add(sum, part));
-    const attended = attendBy(
-      products,
-      user.bias!,
-      user.kernel as tf.Tensor3D,
-      user.x as tf.Tensor3D,
-      user.present!,
-      parameters,
-    );
+    if (!user.products) {
+      const attended = attendAt(added, history, parameters);
+      const offset = () => dot(tf.sub(state.kernel!, added), attended.centre);
+      return scoreOf(attended, offset, state.projection!, parameters);
+    }
+    const attended = attendBy(added, history, parameters);
     // q . centre = Σ_j w_j (q . phi_j): the code itself is not needed.
     const offset = () =>
-      tf.sub(dot(state.kernel!, attended.centre), tf.sum(tf.mul(attended.weights, products), 2));
+      tf.sub(dot(state.kernel!, attended.centre), tf.sum(tf.mul(attended.weights, added), 2));
     return scoreOf(attended, offset, state.projection!, parameters);
   };
 
@@ -246,7 +194,7 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
       if (!teacherVector) return { logits, terms: {}, vector };
       const centres = stopGradient(coder.codebooks(parameters)[0]!);
       const attendToFirst = (sequence: SequenceInput) =>
-        attendAt(spread(centres, sequence.x.shape[0]), sequence, parameters).vector;
+        attendAt(spread(centres, sequence.x.shape[0]), read(sequence, parameters), parameters).vector;
       const alignment = sampledAlignment(
         {
           latent: exact,
@@ -287,7 +235,7 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
     { sequence, item: itemInput }: RequestInputs,
     parameters: Parameters,
   ): { logits: tf.Tensor2D; vector: tf.Tensor3D } {
-    const attended = attendAt(query, sequence, parameters);
+    const attended = attendAt(query, read(sequence, parameters), parameters);
     const offset = () => dot(tf.sub(exact, query), attended.centre);
     const projection = unit(mlp(parameters, 'projection', 2, itemInput.x));
     return { logits: scoreOf(attended, offset, projection, parameters), vector: attended.vector };

@@ -1,9 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { DinConfig } from '../config/config.js';
+import { sumOverChunks } from '../layers/chunkedSum.js';
+import { isLong } from '../layers/chunks.js';
 import type { Dimensions } from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { meanPool } from '../layers/pool.js';
+import type { Parameters } from '../engine/state.js';
 import type { Ranker } from './ranker.js';
 
 /**
@@ -39,28 +42,19 @@ export function dinRanker({ teacher, dimensions, baseLogit }: DinOptions): Ranke
       const t = item.shared as tf.Tensor3D;
       const { x: h, mask } = sequence;
       const [requests, candidates] = t.shape;
-      const behaviours = h.shape[1];
-      const ofCandidate = tf.expandDims(linear(parameters, 'unit/candidate', t), 3); // [request, candidate, hidden, 1]
-      const ofBehaviour = tf.expandDims(tf.transpose(linear(parameters, 'unit/behaviour', h), [0, 2, 1]), 1); // [request, 1, hidden, behaviour]
-      const scaled = tf.mul(tf.expandDims(t, 2), tf.transpose(parameters['unit/product']!)); // [request, candidate, hidden, shared]
-      const product = tf.matMul(
-        tf.reshape<tf.Rank.R3>(scaled, [requests, candidates * unitHidden, shared]),
-        h,
-        false,
-        true,
-      );
-      const hidden = tf.relu(
-        tf.add(
-          tf.add(tf.reshape(product, [requests, candidates, unitHidden, behaviours]), ofBehaviour),
-          ofCandidate,
-        ),
-      );
-      const out = tf.reshape(parameters['unit/out/weight']!, [1, 1, unitHidden, 1]);
-      const weights = tf.mul(
-        tf.add(tf.sum(tf.mul(hidden, out), 2), parameters['unit/out/bias']!),
-        tf.expandDims(mask, 1),
-      ); // [request, candidate, behaviour]
-      const vector = linear(parameters, 'interest', tf.matMul(weights, h)) as tf.Tensor3D;
+      const unit = {
+        ofCandidate: tf.expandDims(linear(parameters, 'unit/candidate', t), 3), // [request, candidate, hidden, 1]
+        'unit/behaviour/weight': parameters['unit/behaviour/weight']!,
+        'unit/behaviour/bias': parameters['unit/behaviour/bias']!,
+        'unit/out/weight': parameters['unit/out/weight']!,
+        'unit/out/bias': parameters['unit/out/bias']!,
+        scaled: tf.mul(tf.expandDims(t, 2), tf.transpose(parameters['unit/product']!)), // [request, candidate, hidden, shared]
+      };
+      const behaviours = { h, mask: tf.expandDims<tf.Tensor3D>(mask, 2) };
+      const interest = isLong(h.shape[1])
+        ? sumOverChunks(weigh, behaviours, unit, behavioursAtATime)
+        : weigh(behaviours, unit);
+      const vector = linear(parameters, 'interest', interest) as tf.Tensor3D;
       const perCandidate = (x: tf.Tensor2D) => tf.tile(tf.expandDims(x, 1), [1, candidates, 1]);
       const pool = meanPool(h, mask);
       const parts = [perCandidate(user), perCandidate(context), item.x, perCandidate(pool), vector];
@@ -72,6 +66,33 @@ export function dinRanker({ teacher, dimensions, baseLogit }: DinOptions): Ranke
       return { logits: tf.add<tf.Tensor2D>(score, parameters.bias!), vector };
     },
   };
+}
+
+/** Of a long sequence: every candidate has `unit_hidden` numbers a behaviour here. */
+const behavioursAtATime = 256;
+
+/**
+ * Σ_j a_cj h_j: [request, candidate, shared]. h: [request, behaviour, shared], mask: [request, behaviour, 1]; of the candidates their own
+ * part of the unit, [request, candidate, hidden, 1], and t times the product map, [request, candidate, hidden, shared].
+ */
+function weigh({ h, mask }: Parameters, unit: Parameters): tf.Tensor {
+  const [requests, behaviours] = h!.shape as [number, number];
+  const [, candidates, unitHidden, shared] = unit.scaled!.shape as [number, number, number, number];
+  const ofBehaviour = tf.expandDims(tf.transpose(linear(unit, 'unit/behaviour', h!), [0, 2, 1]), 1); // [request, 1, hidden, behaviour]
+  const scaled = tf.reshape(unit.scaled!, [requests, candidates * unitHidden, shared]);
+  const product = tf.reshape(tf.matMul(scaled, h!, false, true), [
+    requests,
+    candidates,
+    unitHidden,
+    behaviours,
+  ]);
+  const hidden = tf.relu(tf.add(tf.add(product, ofBehaviour), unit.ofCandidate!));
+  const out = tf.reshape(unit['unit/out/weight']!, [1, 1, unitHidden, 1]);
+  const weights = tf.mul(
+    tf.add(tf.sum(tf.mul(hidden, out), 2), unit['unit/out/bias']!),
+    tf.reshape(mask!, [requests, 1, behaviours]),
+  ); // [request, candidate, behaviour]
+  return tf.matMul(weights, h!);
 }
 
 /** W1 of [t ; h ; t - h ; t * h] as maps of t (first and third part), h (second minus third) and t * h (fourth). */

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { paddingBias, recencyBias, recencyInitial } from '../layers/attention.js';
+import { paddingBias } from '../layers/attention.js';
 import type { Dimensions } from '../layers/inputs.js';
 import { dot, unit } from '../layers/normalize.js';
 import { meanPool, weightedSum } from '../layers/pool.js';
+import { recencyBias, recencyInitial } from '../layers/recency.js';
 import type { PreRanker } from './preRanker.js';
 import { primed, primedInitial } from './weights.js';
 
@@ -22,7 +23,7 @@ export function rawCosine({ behaviours }: Dimensions, options: { readonly recenc
     }),
     userSide(_user, _context, { x, mask }, parameters) {
       if (!options.recency) return { pool: unit(meanPool(x, mask)) };
-      const logits = tf.add(recencyBias(parameters), paddingBias(mask));
+      const logits = tf.add(recencyBias(parameters, mask.shape[1]), paddingBias(mask));
       const weights = tf.mul<tf.Tensor2D>(tf.softmax(logits), mask);
       return { pool: unit(weightedSum(x, weights)) };
     },

@@ -1,6 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Initial, Parameters } from '../engine/state.js';
-import { recencyBias, recencyInitial } from '../layers/attention.js';
+import type { AttentionBias } from '../layers/attention.js';
+import { isLong } from '../layers/chunks.js';
+import type { Factors } from '../layers/chunkedAttention.js';
+import { recencyBias, recencyInitial } from '../layers/recency.js';
 
 /**
  * The bias on attention logits that makes an attention depend on its target from the first step:
@@ -28,18 +31,52 @@ export function similarityInitial(
 
 /**
  * queries: [request or 1, query, shared]; behaviours: [request, behaviour, shared], of unit length
- * -> [request, query, behaviour], or undefined where neither term is on.
+ * -> [request, query, behaviour], its factors for a long sequence, or undefined where neither term is on.
  */
 export function similarityBias(
   options: SimilarityOptions,
   parameters: Parameters,
   queries: tf.Tensor3D,
   behaviours: tf.Tensor3D,
-): tf.Tensor | undefined {
+): AttentionBias | undefined {
+  const length = behaviours.shape[1];
+  if (isLong(length)) return similarityFactors(options, parameters, queries, behaviours);
   const terms: tf.Tensor[] = [];
   if (options.similarityStart > 0) {
     terms.push(tf.mul(tf.matMul(queries, behaviours, false, true), tf.exp(parameters.log_similarity!)));
   }
-  if (options.recency) terms.push(tf.expandDims(recencyBias(parameters), 0));
+  if (options.recency) terms.push(tf.expandDims(recencyBias(parameters, length), 0));
   return terms.length === 0 ? undefined : terms.reduce((sum, term) => tf.add(sum, term));
+}
+
+/** (g q) . e_j + 1 r[age_j] */
+function similarityFactors(
+  { similarityStart, recency }: SimilarityOptions,
+  parameters: Parameters,
+  queries: tf.Tensor3D,
+  behaviours: tf.Tensor3D,
+): Factors | undefined {
+  const [requests, length] = behaviours.shape;
+  const terms: Factors[] = [];
+  if (similarityStart > 0) {
+    terms.push({ queries: tf.mul(queries, tf.exp(parameters.log_similarity!)), keys: behaviours });
+  }
+  if (recency) {
+    const logits: tf.Tensor3D = tf.reshape(recencyBias(parameters, length), [1, length, 1]);
+    terms.push({
+      queries: tf.ones([queries.shape[0], queries.shape[1], 1]),
+      keys: tf.tile(logits, [requests, 1, 1]),
+    });
+  }
+  if (terms.length === 0) return undefined;
+  return {
+    queries: tf.concat(
+      terms.map((term) => term.queries),
+      2,
+    ),
+    keys: tf.concat(
+      terms.map(({ keys }) => keys),
+      2,
+    ),
+  };
 }

@@ -96,9 +96,21 @@ function number(name: string, side: string, source: string) {
  * `vectorWidth`, items have vectors of the user's.
  */
 export function testData(
-  options: { seed?: number; width?: number; requests?: number; vectorWidth?: number } = {},
+  options: {
+    seed?: number;
+    width?: number;
+    requests?: number;
+    vectorWidth?: number;
+    behaviours?: number;
+  } = {},
 ): EncodedData {
-  const { seed = 1, width = 6, requests = 60, vectorWidth = 0 } = options;
+  const {
+    seed = 1,
+    width = 6,
+    requests = 60,
+    vectorWidth = 0,
+    behaviours: longest = testTransform.sequence.maxLength,
+  } = options;
   const stream = RandomStream.of(seed, 'test data');
   const folder = mkdtempSync(join(tmpdir(), 'cascade-encoded-'));
   mkdirSync(join(folder, 'a'));
@@ -243,9 +255,10 @@ export function testData(
   );
   writeFileSync(join(folder, 'index.json'), indexText({ users, items, behaviours: behaviours.length, a, b }));
   const vectors = RandomStream.of(seed, 'item vectors').normals(items * vectorWidth);
+  const transform = { ...testTransform, sequence: { ...testTransform.sequence, maxLength: longest } };
   return new EncodedData(
     join(folder, 'index.json'),
-    testTransform,
+    transform,
     width,
     vectorWidth > 0 ? { width: vectorWidth, values: vectors } : null,
   );

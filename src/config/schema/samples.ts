@@ -56,7 +56,10 @@ export const samples = z.strictObject({
     z
       .strictObject({
         events: key(z.array(z.enum(events)).min(1).default(['click']), 'behaviours that enter the sequence'),
-        max_length: key(z.int().min(1).max(10_000).default(50), 'latest behaviours kept per request'),
+        max_length: key(
+          z.int().min(1).max(10_000).default(50),
+          'latest behaviours kept per request; a step takes time and memory for as many, also where users have fewer',
+        ),
         delay_seconds: key(
           z.number().min(0).default(0),
           'logging delay: only events before request time minus this are seen (measured p99 in production)',

@@ -28,7 +28,10 @@ const attentionTeacher = z.strictObject({
     'target attention with a residual and similarity-started logits (reference-experiments.md)',
   ),
   ...attention,
-  self_attention: key(z.boolean().default(true), 'behaviours attend to each other first'),
+  self_attention: key(
+    z.boolean().default(true),
+    'behaviours attend to each other first; its time grows with the square of samples.sequence.max_length: off beyond 1,000 or so',
+  ),
   residual: key(
     z.boolean().default(true),
     'H = X Wr + MHA(X): without it all rows of H become the same mean and the teacher is dead',
