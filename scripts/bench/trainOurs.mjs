@@ -55,6 +55,8 @@ console.log(
     read_ms: read - started,
     train_ms: time.wallMs,
     engine_ms: time.engineMs,
+    compile_ms: time.compileMs,
+    batch_ms: time.batchMs,
     cpu_ms: (userCPUTime + systemCPUTime) / 1000,
     peak_mb: maxRSS / 1024,
     losses: log.loss,

@@ -33,6 +33,7 @@ export interface StepReport {
 export class TrainingStep {
   /** Time of the graph and of the optimiser. */
   readonly busy = new BusyClock();
+  readonly compiling = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
   /** The arrays of the step before last, written by the next step. */
   private readonly spare = new Map<string, TensorData>();
@@ -172,6 +173,7 @@ export class TrainingStep {
     const key = JSON.stringify(inputs);
     const known = this.compiled.get(key);
     if (known) return known;
+    const made = this.compiling.start();
     const graph = await compile(
       options.name,
       inputs,
@@ -179,6 +181,7 @@ export class TrainingStep {
       options.device,
       options.withoutPasses,
     );
+    made();
     this.compiled.set(key, graph);
     return graph;
   }
