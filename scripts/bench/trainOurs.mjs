@@ -132,7 +132,7 @@ function refits(frame) {
   const coder = studentCodes(config, frame);
   const stream = RandomStream.of(config.seed, 'distill/refit');
   const sample = distinctItems(data, drawItems(trainingItems(data), 8192, stream));
-  const encoder = new ItemEncoder(data, coder, device);
+  const encoder = new ItemEncoder(data, coder, device, { distances: true });
   return {
     everySteps: task.refit.every,
     atEpochEnds: true,
