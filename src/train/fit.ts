@@ -115,7 +115,7 @@ export interface FitResult {
   readonly position: StreamPosition;
 }
 
-export interface TrainingTime {
+interface TrainingTime {
   /** From the first batch to the end, with validation, checkpoints and whatever is compiled. */
   readonly wallMs: number;
   /** Of it, steps and validation inside the engine: graphs and optimiser. */
