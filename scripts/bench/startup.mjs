@@ -51,9 +51,12 @@ for (const name of stepNames) {
   };
 }
 if (flags.run) {
-  result.no_op_train = medians(
-    rounds.map(() => time([program, 'train', '--config', flags.config, '--run', flags.run])),
-  );
+  const train = [program, 'train', '--config', flags.config, '--run', flags.run];
+  if (/\bran\b/.test(time(train).stdout))
+    throw new Error(
+      `${flags.run} had something to do: give the config that it was run with, or call this again`,
+    );
+  result.no_op_train = medians(rounds.map(() => time(train)));
 }
 
 if (flags.json) console.log(JSON.stringify(result));

@@ -4,9 +4,9 @@
  * the validation split after each, write the weights. Fitting vocabularies and first codes is on neither side: both read the same.
  *
  * A training's first loss must agree to 1e-5, those after it as closely as rounding lets them, and its last AUC to .01, or its times do
- * not count. Printed are medians over rounds of
- * wall clock, processor time and peak memory as the operating system accounts for them, ratios taken within a round (above 1: ours
- * is faster, or smaller), and the share of our training in which the engine was busy.
+ * not count. Printed are medians over rounds of wall clock, processor time and peak memory as the operating system accounts for them,
+ * ratios taken within a round (above 1: ours is faster, or smaller), and the shares of our training in which the engine was busy,
+ * compiled, and waited for batches.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -98,11 +98,14 @@ try {
     }
     const of = (side) =>
       Object.fromEntries(figures.map((figure) => [figure, median(runs[side].map((run) => run[figure]))]));
+    const share = (figure) => median(runs.ours.map((run) => run[figure] / run.train_ms));
     const ratio = (figure) => median(runs.ours.map((run, round) => runs.torch[round][figure] / run[figure]));
     result[model] = {
       steps: runs.ours[0].losses.length,
       ...Object.fromEntries(sides.map((side) => [side, { ...of(side), auc: runs[side][0].auc.at(-1) }])),
-      engine_busy: median(runs.ours.map((run) => run.engine_ms / run.train_ms)),
+      engine_busy: share('engine_ms'),
+      compiling: share('compile_ms'),
+      assembling: share('batch_ms'),
       ...(python && {
         loss_differences: compare(model, runs.ours[0], runs.torch[0]),
         speed_vs_torch: ratio('wall_ms'),
@@ -125,11 +128,12 @@ function print(model, figuresOf) {
       `${model.padEnd(10)} ${side.padEnd(6)} ${seconds(wall_ms)} (start ${seconds(wall_ms - read_ms - train_ms)}, read ${seconds(read_ms)}, train ${seconds(train_ms)}), processor ${seconds(cpu_ms)}, peak ${peak_mb.toFixed(0)} MB, validation AUC ${auc.toFixed(4)}`,
     );
   }
+  const percent = (share) => `${(100 * share).toFixed(0)} %`;
   const times = (ratio) => `${ratio.toFixed(2)}x`;
   const against = figuresOf.speed_vs_torch
     ? `, ${times(figuresOf.speed_vs_torch)} as fast, ${times(figuresOf.processor_vs_torch)} by processor time, ${times(1 / figuresOf.memory_vs_torch)} the memory`
     : '';
   console.log(
-    `${model.padEnd(10)} ${figuresOf.steps} steps, engine busy ${(100 * figuresOf.engine_busy).toFixed(0)} %${against}`,
+    `${model.padEnd(10)} ${figuresOf.steps} steps, engine busy ${percent(figuresOf.engine_busy)}, compiling ${percent(figuresOf.compiling)}, assembling batches ${percent(figuresOf.assembling)}${against}`,
   );
 }

@@ -55,6 +55,8 @@ console.log(
     read_ms: read - started,
     train_ms: time.wallMs,
     engine_ms: time.engineMs,
+    compile_ms: time.compileMs,
+    batch_ms: time.batchMs,
     cpu_ms: (userCPUTime + systemCPUTime) / 1000,
     peak_mb: maxRSS / 1024,
     losses: log.loss,
@@ -130,7 +132,7 @@ function refits(frame) {
   const coder = studentCodes(config, frame);
   const stream = RandomStream.of(config.seed, 'distill/refit');
   const sample = distinctItems(data, drawItems(trainingItems(data), 8192, stream));
-  const encoder = new ItemEncoder(data, coder, device);
+  const encoder = new ItemEncoder(data, coder, device, { distances: true });
   return {
     everySteps: task.refit.every,
     atEpochEnds: true,

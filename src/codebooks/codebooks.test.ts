@@ -2,10 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../engine/random.js';
+import { DistanceBounds } from './bounds.js';
 import { codebookFaults, codebookHealth, codeUsage } from './health.js';
-import { assign, kmeans, refitResidualKmeans, residualKmeans } from './kmeans.js';
+import { kmeans, refitResidualKmeans, residualKmeans } from './kmeans.js';
+import { assign } from './nearest.js';
 import { randomCodes } from './randomCodes.js';
-import { nearest, quantise } from './residual.js';
+import { nearest, quantise, squaredDistances } from './residual.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -222,9 +224,43 @@ describe('k-means', () => {
       return centres;
     });
     for (const guess of [0, 4]) {
-      const guesses = new Int32Array(count * 2).fill(guess);
-      expect(refitResidualKmeans(vectors, width, books, 2, guesses)).toEqual(expected);
+      const codes = new Int32Array(count * 2).fill(guess);
+      expect(refitResidualKmeans(vectors, width, books, 2, { codes })).toEqual(expected);
     }
+  });
+
+  it('refits alike with the distances that the engine tells, in single precision', () => {
+    const [width, count, codes] = [8, 200, 12];
+    const stream = RandomStream.of(11, 'refit');
+    const vectors = stream.normals(count * width, 1);
+    const start = stream.normals(codes * width, 1);
+    const hints = { codes: new Int32Array(count) };
+    const distances = tf.tidy(() =>
+      squaredDistances(tf.tensor2d(vectors, [count, width]), tf.tensor2d(start, [codes, width])).dataSync(),
+    ) as Float32Array;
+    const plain = refitResidualKmeans(vectors, width, [start], 4, hints);
+    expect(refitResidualKmeans(vectors, width, [start], 4, { ...hints, distances })).toEqual(plain);
+    expect(plain[0]).not.toEqual(start);
+
+    // The bounds do reject, and reject nothing that is near, where centres have gone too.
+    const bounds = new DistanceBounds(distances, vectors, start, width);
+    const moved = start.map((value, i) => value + 0.1 * Math.sin(i));
+    bounds.move(start, moved);
+    const { distances: nearest } = assign(vectors, moved, width);
+    let beyond = 0;
+    for (let i = 0; i < count; i++) {
+      const reach = Math.sqrt(nearest[i]!);
+      for (let code = 0; code < codes; code++) {
+        if (!bounds.isBeyond(i, code, reach)) continue;
+        beyond++;
+        const difference = Array.from(
+          { length: width },
+          (_, j) => vectors[i * width + j]! - moved[code * width + j]!,
+        );
+        expect(squaredLength(difference)).toBeGreaterThan(nearest[i]!);
+      }
+    }
+    expect(beyond).toBeGreaterThan(0.7 * count * codes);
   });
 
   it('gives every code a vector when one would stay empty', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../engine/random.js';
 import { restartDeadCodes } from './deadCodes.js';
-import { assign, kmeans } from './kmeans.js';
+import { kmeans } from './kmeans.js';
+import { assign } from './nearest.js';
 
 const stream = (name: string) => RandomStream.of(1, name);
 const usedCodes = (codes: Int32Array) => new Set(codes).size;

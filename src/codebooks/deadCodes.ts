@@ -1,5 +1,6 @@
 import type { RandomStream } from '../engine/random.js';
-import { assign, overResiduals, type ResidualCodes } from './kmeans.js';
+import { overResiduals, type ResidualCodes } from './kmeans.js';
+import { assign } from './nearest.js';
 
 /**
  * Restart of dead codes: a code that hardly any vector chooses is put on one of the vectors.

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../engine/random.js';
 import { nearestDirection } from './direction.js';
-import { assign, residualKmeans } from './kmeans.js';
+import { residualKmeans } from './kmeans.js';
+import { assign } from './nearest.js';
 import { quantise } from './residual.js';
 
 beforeAll(async () => {

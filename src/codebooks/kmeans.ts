@@ -5,8 +5,10 @@
  */
 import { internal } from '../errors.js';
 import type { RandomStream } from '../engine/random.js';
+import { DistanceBounds } from './bounds.js';
+import { assign, squaredDistance } from './nearest.js';
 import { within } from './product.js';
-import { unitRows, type Distance } from './direction.js';
+import type { Distance } from './direction.js';
 
 export interface Clusters {
   /** [code, width] */
@@ -33,7 +35,7 @@ export function kmeans(
 
 /**
  * Lloyd's iterations from these centres, which are changed in place; ends early when no vector changes its centre. The nearest centres
- * after the last move are found when they are asked for. `guesses`: see `assign`.
+ * after the last move are found when they are asked for. `hints`: of the centres as they are at the start.
  */
 function lloyd(
   vectors: Float32Array,
@@ -42,12 +44,15 @@ function lloyd(
   iterations: number,
   weights?: Float64Array,
   distance: Distance = 'euclidean',
-  guesses?: Int32Array,
+  hints?: Hints,
 ): Clusters {
-  let nearest = assign(vectors, centres, width, distance, guesses).nearest;
-  const reassign = () => assign(vectors, centres, width, distance, nearest).nearest;
+  const bounds = hints?.distances && new DistanceBounds(hints.distances, vectors, centres, width);
+  let nearest = assign(vectors, centres, width, distance, hints?.codes, bounds).nearest;
+  const reassign = () => assign(vectors, centres, width, distance, nearest, bounds).nearest;
   for (let iteration = 1; iteration <= iterations; iteration++) {
+    const from = bounds && centres.slice();
     moveToMeans(vectors, width, centres, nearest, weights);
+    if (from) bounds.move(from, centres);
     if (iteration === iterations) {
       return {
         centres,
@@ -95,61 +100,6 @@ function seed(
   return centres;
 }
 
-/**
- * Nearest centre of every vector and its squared distance; ties to the lowest index. By cosine both sides count at unit length, where
- * the squared distance is 2 - 2 cos.
- *
- * `guesses`, such as the nearest centres before they moved, change nothing but the time: by the triangle inequality a centre that is
- * more than twice as far from the guess as the vector is cannot be nearer than the guess.
- */
-export function assign(
-  vectors: Float32Array,
-  centres: Float32Array,
-  width: number,
-  distance: Distance = 'euclidean',
-  guesses?: Int32Array,
-): { nearest: Int32Array; distances: Float64Array } {
-  if (distance === 'cosine')
-    return assign(unitRows(vectors, width), unitRows(centres, width), width, 'euclidean', guesses);
-  const count = vectors.length / width;
-  const codes = centres.length / width;
-  const nearest = new Int32Array(count);
-  const distances = new Float64Array(count);
-  const between = guesses && distancesBetween(centres, width);
-  for (let i = 0; i < count; i++) {
-    const guess = guesses?.[i] ?? 0;
-    let chosen = guess;
-    let best = squaredDistance(vectors, i, centres, guess, width);
-    const tooFar = 4 * best * (1 + rounding);
-    for (let code = 0; code < codes; code++) {
-      if (code === guess || (between && between[guess * codes + code]! > tooFar)) continue;
-      if (isFarther(vectors, i, centres, code, width, best)) continue;
-      const distance = squaredDistance(vectors, i, centres, code, width);
-      if (distance < best || (distance === best && code < chosen)) {
-        best = distance;
-        chosen = code;
-      }
-    }
-    nearest[i] = chosen;
-    distances[i] = best;
-  }
-  return { nearest, distances };
-}
-
-/** Squared distances of centres, [code, code]. */
-function distancesBetween(centres: Float32Array, width: number): Float64Array {
-  const codes = centres.length / width;
-  const between = new Float64Array(codes * codes);
-  for (let a = 0; a < codes; a++) {
-    for (let b = 0; b < a; b++) {
-      const distance = squaredDistance(centres, a, centres, b, width);
-      between[a * codes + b] = distance;
-      between[b * codes + a] = distance;
-    }
-  }
-  return between;
-}
-
 /** Moves each centre to the mean of its vectors; a centre without any goes to the vector that is farthest from its own centre. */
 function moveToMeans(
   vectors: Float32Array,
@@ -187,64 +137,6 @@ function byDistance(
   return Array.from(nearest.keys()).sort((a, b) => distances[a]! - distances[b]! || a - b);
 }
 
-/** |v - x|^2, summed in the order of the coordinates. */
-function squaredDistance(
-  vectors: Float32Array,
-  vector: number,
-  centres: Float32Array,
-  centre: number,
-  width: number,
-): number {
-  let sum = 0;
-  let b = centre * width;
-  for (let a = vector * width, end = a + width; a < end; a++, b++) {
-    const difference = vectors[a]! - centres[b]!;
-    sum += difference * difference;
-  }
-  return sum;
-}
-
-/**
- * Whether |v - x|^2 is above a limit, beyond what rounding may do. Four sums that do not wait for one another take a third of the time
- * of one; most of many centres are rejected by their first coordinates.
- */
-function isFarther(
-  vectors: Float32Array,
-  vector: number,
-  centres: Float32Array,
-  centre: number,
-  width: number,
-  limit: number,
-): boolean {
-  const clear = limit * (1 + rounding);
-  let a = vector * width;
-  let b = centre * width;
-  const end = a + width;
-  let sum = 0;
-  while (a + 8 <= end) {
-    const d0 = vectors[a]! - centres[b]!;
-    const d1 = vectors[a + 1]! - centres[b + 1]!;
-    const d2 = vectors[a + 2]! - centres[b + 2]!;
-    const d3 = vectors[a + 3]! - centres[b + 3]!;
-    const d4 = vectors[a + 4]! - centres[b + 4]!;
-    const d5 = vectors[a + 5]! - centres[b + 5]!;
-    const d6 = vectors[a + 6]! - centres[b + 6]!;
-    const d7 = vectors[a + 7]! - centres[b + 7]!;
-    sum += d0 * d0 + d1 * d1 + (d2 * d2 + d3 * d3) + (d4 * d4 + d5 * d5 + (d6 * d6 + d7 * d7));
-    if (sum > clear) return true;
-    a += 8;
-    b += 8;
-  }
-  for (; a < end; a++, b++) {
-    const difference = vectors[a]! - centres[b]!;
-    sum += difference * difference;
-  }
-  return sum > clear;
-}
-
-/** More than two sums of the same squares may differ by, relatively, when summed in another order. */
-const rounding = 1e-9;
-
 /** Codes of several levels, and how vectors choose among them. */
 export interface ResidualCodes {
   readonly levels: number;
@@ -272,25 +164,31 @@ export function residualKmeans(
   );
 }
 
-/**
- * The same from the centres that are there: vectors have moved a little, and codes keep their numbers. `guesses`: codes that the
- * vectors are likely to have, [vector, level].
- */
+/** What is known of vectors and centres before a refit. It changes nothing but the time. */
+export interface Hints {
+  /** Codes that the vectors are likely to have, [vector, level]. */
+  readonly codes: Int32Array;
+  /** Squared distances from the centres of a single level, [vector, code], as the engine computes them. */
+  readonly distances?: Float32Array;
+}
+
+/** The same from the centres that are there: vectors have moved a little, and codes keep their numbers. */
 export function refitResidualKmeans(
   vectors: Float32Array,
   width: number,
   centres: readonly Float32Array[],
   iterations: number,
-  guesses: Int32Array,
+  hints: Hints,
   weights?: Float64Array,
 ): Float32Array[] {
   const levels = centres.length;
   return overResiduals(vectors, width, levels, (residuals, level) => {
-    const likely = Int32Array.from(
-      { length: guesses.length / levels },
-      (_, i) => guesses[i * levels + level]!,
-    );
-    return lloyd(residuals, width, centres[level]!.slice(), iterations, weights, 'euclidean', likely);
+    const count = hints.codes.length / levels;
+    const codes = Int32Array.from({ length: count }, (_, i) => hints.codes[i * levels + level]!);
+    return lloyd(residuals, width, centres[level]!.slice(), iterations, weights, 'euclidean', {
+      ...hints,
+      codes,
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 import type { RandomStream } from '../engine/random.js';
-import { assign, overResiduals, type Clusters, type ResidualCodes } from './kmeans.js';
+import { overResiduals, type Clusters, type ResidualCodes } from './kmeans.js';
+import { assign } from './nearest.js';
 
 /**
  * First codes without structure: normal draws with the mean and the spread, per coordinate, of what the levels before have left. They

@@ -2,7 +2,7 @@
  * Batches of fixed shape from encoded samples: [requests, candidates] with masks, behaviours newest first, distinct items and distinct
  * embedding rows listed once with everything else pointing to them (layers/inputs.ts names the arrays).
  *
- * This runs once per step in JavaScript while the engine computes the step before: no objects per candidate, no maps.
+ * This runs once per step in JavaScript, and the engine mostly waits for it: no objects per candidate, no maps.
  */
 import type { TensorData } from '../engine/compile.js';
 import type { FeedBatch } from '../engine/gradients.js';

@@ -21,7 +21,9 @@ export type ForwardFunction = (
 
 /** Compiled graphs of one function by batch shape; `over` gives it the models to run with. */
 export class Forward {
+  /** Time of the graphs. */
   readonly busy = new BusyClock();
+  readonly compiling = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
 
   constructor(
@@ -69,7 +71,9 @@ export class Forward {
     const key = JSON.stringify(specs);
     const known = this.compiled.get(key);
     if (known) return known;
+    const made = this.compiling.start();
     const graph = await compile(this.name, specs, (tensors) => this.record(models, tensors), this.device);
+    made();
     this.compiled.set(key, graph);
     return graph;
   }

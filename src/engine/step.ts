@@ -36,6 +36,7 @@ export interface StepReport {
 export class TrainingStep {
   /** Time of the graph and of the optimiser. */
   readonly busy = new BusyClock();
+  readonly compiling = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
   /** The arrays of the step before last, written by the next step. */
   private readonly spare = new Map<string, TensorData>();
@@ -196,6 +197,7 @@ export class TrainingStep {
     const key = JSON.stringify(inputs);
     const known = this.compiled.get(key);
     if (known) return known;
+    const made = this.compiling.start();
     const graph = await compile(
       options.name,
       inputs,
@@ -203,6 +205,7 @@ export class TrainingStep {
       options.device,
       options.withoutPasses,
     );
+    made();
     this.compiled.set(key, graph);
     return graph;
   }

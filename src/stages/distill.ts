@@ -176,7 +176,7 @@ function refits(bench: Workbench): NonNullable<FitPlan['between']> {
     data,
     drawItems(trainingItems(data), refitSample, bench.random('distill/refit')),
   );
-  const encoder = new ItemEncoder(data, coder, device);
+  const encoder = new ItemEncoder(data, coder, device, { distances: true });
   return {
     everySteps: student.refitEvery,
     atEpochEnds: true,

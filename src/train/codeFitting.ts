@@ -98,9 +98,9 @@ export async function refitCodes(
   iterations: number,
 ): Promise<void> {
   const { state } = model;
-  const { latents, codes } = await encoder.encode(items, upToDate(model, step));
+  const { latents, ...hints } = await encoder.encode(items, upToDate(model, step));
   const before = codebooksOf(state, coder);
-  const centres = refitResidualKmeans(latents, coder.width, before, iterations, codes, weights);
+  const centres = refitResidualKmeans(latents, coder.width, before, iterations, hints, weights);
   setCodebooks(state, coder, centres);
 }
 

@@ -183,6 +183,13 @@ describe('training', () => {
     ]);
   });
 
+  it('tells how long the engine was busy, compiled and waited for batches', async () => {
+    const { time } = await fit(plan(1), context(newFolder()));
+    expect(Math.min(time.engineMs, time.compileMs, time.batchMs)).toBeGreaterThan(0);
+    expect(time.engineMs + time.batchMs).toBeLessThan(time.wallMs);
+    expect(time.compileMs).toBeLessThan(time.wallMs);
+  });
+
   it('keeps the best epoch and stops when it is out of patience', async () => {
     const { epochs, bestEpoch } = await fit(plan(12, 1), context(newFolder()));
     const aucs = epochs.map(({ validationAuc }) => validationAuc!);

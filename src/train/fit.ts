@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { TrainingConfig } from '../config/config.js';
 import type { BatchNeeds, BlockShape } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
+import { BusyClock } from '../engine/busyClock.js';
 import type { Device } from '../engine/device.js';
 import { Forward, type ForwardFunction } from '../engine/forward.js';
 import { makeOptimizer } from '../engine/optim/make.js';
@@ -124,11 +125,15 @@ export interface FitResult {
   readonly position: StreamPosition;
 }
 
-export interface TrainingTime {
+interface TrainingTime {
   /** From the first batch to the end, with validation, checkpoints and whatever is compiled. */
   readonly wallMs: number;
   /** Of it, steps and validation inside the engine: graphs and optimiser. */
   readonly engineMs: number;
+  /** Making these graphs. */
+  readonly compileMs: number;
+  /** Putting together the batches of the steps. */
+  readonly batchMs: number;
 }
 
 /** What a checkpoint holds beside numbers. */
@@ -154,7 +159,7 @@ class Training {
   private validator: Forward | null = null;
   /** The models as they are at the end of the present epoch. */
   private settled: Record<string, ModelState> = {};
-  private time: TrainingTime = { wallMs: 0, engineMs: 0 };
+  private time: TrainingTime = { wallMs: 0, engineMs: 0, compileMs: 0, batchMs: 0 };
 
   private constructor(
     private readonly plan: FitPlan,
@@ -233,14 +238,17 @@ class Training {
     );
     const task = context.progress.begin(plan.name, budget.steps, 'steps');
     const started = performance.now();
+    const assembling = new BusyClock();
     let lastCheckpoint = Date.now();
     let running: Promise<unknown> = Promise.resolve();
     try {
       for (;;) {
         const { primary } = stream.position;
         const left = budget.lastRequest - (primary.epoch * budget.requests + primary.requests);
-        // Assembled while the engine is still busy with the step before.
+        // Beside the step before where the engine runs on its own; ONNX Runtime on the processor holds the thread of JavaScript.
+        const assembled = assembling.start();
         const batch: FeedBatch | null = left > 0 ? stream.next(left) : null;
+        assembled();
         await running;
         if (batch) {
           running = this.takeStep(step, batch, budget, task);
@@ -257,8 +265,12 @@ class Training {
         }
       }
       await this.save();
-      const engineMs = step.busy.ms + (this.validator?.busy.ms ?? 0);
-      this.time = { wallMs: performance.now() - started, engineMs };
+      this.time = {
+        wallMs: performance.now() - started,
+        engineMs: step.busy.ms + (this.validator?.busy.ms ?? 0),
+        compileMs: step.compiling.ms + (this.validator?.compiling.ms ?? 0),
+        batchMs: assembling.ms,
+      };
     } finally {
       task.end();
       await step.release();

@@ -8,6 +8,7 @@ import { Forward } from '../engine/forward.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import type { ModelState } from '../engine/state.js';
 import { codedBy, embedItems } from '../layers/inputs.js';
+import { squaredDistances } from '../codebooks/residual.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { parametersOf } from '../models/preRanker.js';
 import { roles } from './objectives.js';
@@ -68,10 +69,12 @@ export class ItemEncoder {
   private readonly forward: Forward;
   private readonly assembler: BatchAssembler;
 
+  /** With `distances` it tells those of items from the codes, where these are of one level. */
   constructor(
     data: EncodedData,
     private readonly coder: ItemCodes,
     device: Device,
+    { distances = false }: { readonly distances?: boolean } = {},
   ) {
     this.assembler = new BatchAssembler(data, { matchCounts: false, itemVectors: true });
     this.forward = new Forward(
@@ -83,25 +86,35 @@ export class ItemEncoder {
         const latent = coder.latent(codedBy.item(items) as tf.Tensor2D, own);
         const { codes, residuals } = coder.quantise(latent, own);
         const errors = residuals.slice(1).map((residual) => tf.sum(tf.square(residual), 1));
-        return { latent, codes: tf.stack([...codes], 1), errors: tf.stack(errors, 1) };
+        return {
+          latent,
+          codes: tf.stack([...codes], 1),
+          errors: tf.stack(errors, 1),
+          ...(distances &&
+            coder.levels === 1 && { distances: squaredDistances(latent, coder.codebooks(own)[0]!) }),
+        };
       },
       device,
     );
   }
 
-  /** Latents [item, width] and codes [item, level] of these items. `prepare` sees each batch before its rows are read. */
+  /** Latents [item, width], codes [item, level] and, if asked for, squared distances [item, code] of these items. */
   async encode(
     items: readonly number[],
     model: EncodedModel,
-  ): Promise<{ latents: Float32Array; codes: Int32Array }> {
-    const { levels, width } = this.coder;
+  ): Promise<{ latents: Float32Array; codes: Int32Array; distances?: Float32Array }> {
+    const { levels, width, codes: perLevel } = this.coder;
     const latents = new Float32Array(items.length * width);
     const codes = new Int32Array(items.length * levels);
+    let distances: Float32Array | undefined;
     await this.each(items, model, (outputs, start, size) => {
       latents.set(outputs.latent!.subarray(0, size * width), start * width);
       codes.set(outputs.codes!.subarray(0, size * levels), start * levels);
+      if (!outputs.distances) return;
+      distances ??= new Float32Array(items.length * perLevel);
+      distances.set(outputs.distances.subarray(0, size * perLevel), start * perLevel);
     });
-    return { latents, codes };
+    return { latents, codes, ...(distances && { distances }) };
   }
 
   async each(
@@ -124,6 +137,7 @@ export class ItemEncoder {
 
 export interface EncodedModel {
   readonly state: ModelState;
+  /** Sees each batch before its rows are read. */
   readonly prepare?: (batch: FeedBatch) => void;
 }
 
