@@ -10,6 +10,7 @@ import { makeOptimizer } from '../../dist/engine/optim/make.js';
 import { RandomStream } from '../../dist/engine/random.js';
 import { modelState } from '../../dist/engine/state.js';
 import { TrainingStep } from '../../dist/engine/step.js';
+import { oneWorker } from '../../dist/engine/workers/workers.js';
 import { preRanker, teacherModel } from '../../dist/models/registry.js';
 import { preRankerLoss, rankerLoss, roles } from '../../dist/train/objectives.js';
 
@@ -49,8 +50,8 @@ const layout = {
 };
 
 /** The batch as data/batches.ts lays it out: distinct items and distinct rows once, everything else points to them. */
-export function makeBatch() {
-  const { requests, candidates, behaviours } = shapes;
+export function makeBatch(requests = shapes.requests) {
+  const { candidates, behaviours } = shapes;
   const stream = RandomStream.of(1, 'bench batch');
   const places = new Map();
   const place = (row) => places.get(row) ?? places.set(row, places.size).get(row);
@@ -82,8 +83,8 @@ export function makeBatch() {
   return { rowIds, rowCount: rowIds.length, tensors };
 }
 
-/** A step and its state before the first step. `without`: names of passes that its graph does not go through. */
-export function makeStep(name, { threads = 1, without = [] } = {}) {
+/** A step and its state before the first step. `without`: names of passes that its graph does not go through; `workers` share it. */
+export function makeStep(name, { threads = 1, without = [], workers = oneWorker, provider = 'cpu' } = {}) {
   const optimizer = makeOptimizer(config.training.optimizer);
   const learningRate = () => config.training.optimizer.learningRate;
   const { ranker } = teacherModel(config, { layout, baseLogit: -2 });
@@ -125,10 +126,11 @@ export function makeStep(name, { threads = 1, without = [] } = {}) {
     optimizer,
     learningRate,
     clipNorm: 0,
-    device: { provider: 'cpu', threads },
+    device: { provider, threads },
     saveTo: '.',
-    optimizerOn: without.includes('host_optimizer') ? 'graph' : 'host',
+    ...(without.includes('host_optimizer') && { optimizerOn: 'graph' }),
     withoutPasses: without,
+    workers,
   });
   return { step, states };
 }

@@ -25,6 +25,7 @@ const { values: flags } = parseArgs({
     steps: { type: 'string', default: '5' },
     without: { type: 'string' },
     before: { type: 'string' },
+    device: { type: 'string', default: 'cpu' },
   },
 });
 const python = flags.ours ? null : requireTorch();
@@ -35,7 +36,7 @@ const forms = ['compile', 'eager', 'sdpa'];
 
 /** Our step as a rival: takes steps and says the processor time of each and the last terms. */
 function ourRival(name, batch, without) {
-  const { step, states } = makeStep(name, { without });
+  const { step, states } = makeStep(name, { without, provider: flags.device });
   let number = 0;
   const take = async (steps) => {
     const ms = [];
@@ -104,6 +105,7 @@ try {
       ...Object.fromEntries((torch ? forms : []).map((form) => [`speed_vs_torch_${form}`, speed(form)])),
       ...(flags.before && { speed_vs_before: speed('before') }),
       median_ms: medians,
+      ...(flags.device !== 'cpu' && { bytes_moved: (await ours.take(1)).bytesMoved }),
     };
     if (!flags.json) {
       const cells = Object.entries(medians).map(([rival, ms]) =>
@@ -111,6 +113,8 @@ try {
           ? `ours ${ms.toFixed(2)} ms`
           : `${rival} ${ms.toFixed(2)} ms (we are ${speed(rival).toFixed(2)}x as fast)`,
       );
+      const { bytes_moved: bytes } = result[name];
+      if (bytes !== undefined) cells.push(`${Math.round(bytes / 1000)} kB a step to and from the device`);
       console.log(`${name.padEnd(10)} ${cells.join(', ')}`);
     }
   }

@@ -5,10 +5,10 @@
  */
 import * as ort from 'onnxruntime-node';
 import { internal } from '../errors.js';
-import type { CompiledGraph, Specs, TensorData, TracedFunction } from './compiledGraph.js';
+import type { CompiledGraph, Feeds, Specs, TensorData, TracedFunction } from './compiledGraph.js';
 import type { Device } from './device.js';
 import { eagerGraph } from './eager.js';
-import { encodeOnnx } from './onnx.js';
+import { encodeOnnx, type OnnxValue } from './onnx.js';
 import { optimise } from './passes/index.js';
 import { trace, type DType } from './trace/index.js';
 
@@ -24,26 +24,10 @@ export async function compile(
 ): Promise<CompiledGraph> {
   const graph = optimise(trace(name, inputs, fn), withoutPasses);
   if (device.provider === 'tensorflow') return eagerGraph(graph, fn);
-  const session = await ort.InferenceSession.create(encodeOnnx(graph), {
-    executionProviders: [device.provider],
-    intraOpNumThreads: device.threads,
-    interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
-    executionMode: 'sequential',
-    logSeverityLevel: 3,
-  });
-  const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
+  const session = await openSession(encodeOnnx(graph), device);
   return {
     graph,
     async run(feeds, into = {}) {
-      const tensors: Record<string, ort.Tensor> = {};
-      for (const { name: input, shape, type } of graph.inputs) {
-        const data = feeds[input] ?? internal(`graph ${name} is not fed ${input}`);
-        if (data.length !== size(shape)) {
-          internal(`graph ${name} is fed ${data.length} numbers for ${input} of shape [${shape.join(', ')}]`);
-        }
-        tensors[input] = toTensor(data, shape, type as DType);
-      }
       const fetches: Record<string, ort.Tensor> = {};
       const data: Record<string, TensorData> = {};
       for (const { name: output, shape, type } of graph.outputs) {
@@ -51,12 +35,46 @@ export async function compile(
         data[plain] = into[plain] ?? allocate(type as DType, size(shape));
         fetches[output] = toTensor(data[plain], shape, type as DType);
       }
-      await session.run(tensors, fetches);
+      await session.run(toTensors(name, graph.inputs, feeds), fetches);
       return data;
     },
     release: () => session.release(),
   };
 }
+
+export const openSession = (
+  model: Uint8Array,
+  { provider, threads }: Device,
+  options: ort.InferenceSession.SessionOptions = {},
+): Promise<ort.InferenceSession> =>
+  ort.InferenceSession.create(model, {
+    executionProviders: [provider],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    logSeverityLevel: 3,
+    ...options,
+  });
+
+/** What a graph is fed, as ONNX Runtime wants it. */
+export function toTensors(
+  graph: string,
+  inputs: readonly OnnxValue[],
+  feeds: Feeds,
+): Record<string, ort.Tensor> {
+  const tensors: Record<string, ort.Tensor> = {};
+  for (const { name, shape, type } of inputs) {
+    const data = feeds[name] ?? internal(`graph ${graph} is not fed ${name}`);
+    if (data.length !== size(shape)) {
+      internal(`graph ${graph} is fed ${data.length} numbers for ${name} of shape [${shape.join(', ')}]`);
+    }
+    tensors[name] = toTensor(data, shape, type as DType);
+  }
+  return tensors;
+}
+
+const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
 
 const toTensor = (data: TensorData, shape: readonly number[], dtype: DType) =>
   new ort.Tensor(dtype, data, shape);

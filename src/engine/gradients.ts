@@ -91,8 +91,8 @@ export interface StepOptions {
   readonly clipNorm: number;
   readonly device: Device;
   /**
-   * Where the optimiser runs: over the arrays in host memory (the default on the processor: no moments in or out of the graph), or
-   * inside the graph, as a device with memory of its own will want it.
+   * Where the optimiser of the dense parameters runs: over the arrays in host memory (no moments in or out of the graph), or inside the
+   * graph, which is the default on a device that can keep them. That of embedding rows runs over host memory always.
    */
   readonly optimizerOn?: 'host' | 'graph';
   /** Those who share each step's batch; this process alone where they are left out. */

@@ -1,12 +1,14 @@
 /**
  * A training step: forward and backward as one compiled graph, then the optimiser over the dense parameters and the embedding rows
  * that the batch touches. On the processor the optimiser is a loop over host memory: the graph gives gradients, and moments never pass
- * through it. It can also be part of the graph, which then reads the old state and writes the new one beside it. Either way nothing is
- * written before the step is known to be finite, so that the state before it is still there to be looked at.
+ * through it. For dense parameters it can also be part of the graph, which then reads the old state and writes the new one beside it; on
+ * a device that can keep both they stay there (deviceState.ts). Either way nothing is written before the step is known to be finite, so
+ * that the state before it is still there to be looked at.
  */
 import * as tf from '@tensorflow/tfjs';
 import { BusyClock } from './busyClock.js';
-import { compile, type CompiledGraph, type Feeds, type Specs, type TensorData } from './compile.js';
+import { compile, type Feeds, type Specs, type TensorData } from './compile.js';
+import { DeviceState } from './deviceState.js';
 import type { EmbeddingTable } from './embeddings.js';
 import {
   recordGradients,
@@ -15,6 +17,13 @@ import {
   type FeedBatch,
   type StepOptions,
 } from './gradients.js';
+import {
+  compileKeeping,
+  keepingNothing,
+  keepsArrays,
+  type DeviceArrays,
+  type KeepingGraph,
+} from './keepingGraph.js';
 import { reportNonFinite } from './nonFinite.js';
 import type { ModelState } from './state.js';
 import type { TensorSpec } from './trace/index.js';
@@ -37,16 +46,24 @@ export class TrainingStep {
   /** Time of the graph and of the optimiser. */
   readonly busy = new BusyClock();
   readonly compiling = new BusyClock();
-  private readonly compiled = new Map<string, CompiledGraph>();
+  private readonly compiled = new Map<string, KeepingGraph>();
   /** The arrays of the step before last, written by the next step. */
   private readonly spare = new Map<string, TensorData>();
 
   private readonly workers: Workers;
   private readonly sums: BatchSums;
+  /** Where the optimiser of the dense parameters runs. */
+  private readonly onHost: boolean;
+  /** What stays on the device between steps, where something does. */
+  private readonly there: DeviceState | null;
 
   constructor(private readonly options: StepOptions) {
-    this.workers = options.workers ?? oneWorker;
-    this.sums = new BatchSums(options, this.workers);
+    const { device, optimizerOn, trained, frozen, workers = oneWorker } = options;
+    this.workers = workers;
+    this.sums = new BatchSums(options, workers);
+    // Workers add up gradients, which lie in host memory then.
+    this.onHost = workers.size > 1 || (optimizerOn ?? (keepsArrays(device) ? 'graph' : 'host')) === 'host';
+    this.there = !this.onHost && keepsArrays(device) ? new DeviceState(trained, frozen, device) : null;
   }
 
   /** Takes one step. `step` counts from 1 over the whole training. */
@@ -68,24 +85,26 @@ export class TrainingStep {
       const key = name.replace(/^out:/, '');
       if (type === 'float32' && /^(new|gradient):/.test(key)) into[key] = this.spareArray(key, size(shape));
     }
+    const there = (await this.there?.arrays()) ?? {};
     const ran = this.busy.start();
-    const own = await graph.run(feeds, into);
+    const { outputs: own, kept } = await graph.run(feeds, there, into);
     ran();
     const { rows, outputs } =
       workers.size > 1 ? await combine(workers, batch, own) : { rows: batch, outputs: own };
-    const report = this.reportOf(feeds, outputs);
+    const report = this.reportOf(feeds, there, outputs);
     const finite =
       Number.isFinite(report.loss) &&
       Number.isFinite(report.gradientNorm) &&
       Number.isFinite(outputs.state_norm![0]);
     if (!finite) {
+      await this.toHost();
       await reportNonFinite({ ...options, workers, step, batch, feeds, outputs: own });
     }
     const moved = this.busy.start();
-    if (this.onHost) {
-      if (workers.size > 1) this.bringUpTo(step - 1, rows); // with those that others met
-      this.update(rows, outputs, scalars, report.gradientNorm);
-    } else this.accept(batch, outputs);
+    if (workers.size > 1) this.bringUpTo(step - 1, rows); // with those that others met
+    this.update(rows, outputs, scalars, report.gradientNorm);
+    if (this.there) this.there.accept(kept);
+    else if (!this.onHost) this.accept(outputs);
     for (const model of Object.values(options.trained)) model.rows.touched(step, rows.rowIds, rows.rowCount);
     moved();
     return report;
@@ -95,7 +114,13 @@ export class TrainingStep {
     for (const { rows } of Object.values(this.options.trained)) rows.bringUpTo(step, rowIds, rowCount);
   }
 
+  /** Brings the models' dense parameters and their slots up to date where a device keeps them; they may be changed until the next step. */
+  async toHost(): Promise<void> {
+    await this.there?.toHost();
+  }
+
   async release(): Promise<void> {
+    await this.there?.release();
     for (const graph of this.compiled.values()) await graph.release();
     this.compiled.clear();
     await this.sums.release();
@@ -109,14 +134,10 @@ export class TrainingStep {
       table.gather(batch.rowIds, batch.rowIds.length, rows);
       feeds[key] = rows;
     };
-    for (const [name, { state, slots, tableSlots }] of Object.entries(this.options.trained)) {
+    for (const [name, { state, slots }] of Object.entries(this.options.trained)) {
       feeds[`vector:${name}`] = state.vector;
       gather(`rows:${name}`, state.table);
-      if (this.onHost) continue;
-      slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
-      tableSlots.forEach((slot, i) => {
-        gather(`rows:${name}:${i}`, slot);
-      });
+      if (!this.onHost) slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
     }
     for (const [name, state] of Object.entries(this.options.frozen)) {
       feeds[`vector:${name}`] = state.vector;
@@ -125,7 +146,7 @@ export class TrainingStep {
     return feeds;
   }
 
-  /** Moves parameters and rows by the step's gradients, in place. */
+  /** Moves rows, and parameters where the host does that, by the step's gradients, in place. */
   private update(
     batch: BatchRows,
     outputs: Readonly<Record<string, TensorData>>,
@@ -135,8 +156,11 @@ export class TrainingStep {
     const { optimizer, clipNorm, trained } = this.options;
     const factor = clipNorm === 0 ? 1 : Math.min(1, clipNorm / (gradientNorm + 1e-12));
     for (const [name, { state, slots, tableSlots }] of Object.entries(trained)) {
-      const dense = { values: outputs[`gradient:vector:${name}`] as Float32Array, from: 0, factor };
-      optimizer.updateInPlace({ parameter: state.vector, slots, at: 0 }, dense, state.vector.length, scalars);
+      if (this.onHost) {
+        const dense = { values: outputs[`gradient:vector:${name}`] as Float32Array, from: 0, factor };
+        const { vector } = state;
+        optimizer.updateInPlace({ parameter: vector, slots, at: 0 }, dense, vector.length, scalars);
+      }
       const { width, values: parameter } = state.table;
       const rowSlots = tableSlots.map((slot) => slot.values);
       const values = outputs[`gradient:rows:${name}`] as Float32Array;
@@ -147,23 +171,15 @@ export class TrainingStep {
     }
   }
 
-  private get onHost(): boolean {
-    return this.options.optimizerOn !== 'graph' || this.workers.size > 1;
-  }
-
-  /** Makes the step's outputs the state; the old arrays become the next step's output buffers. */
-  private accept(batch: FeedBatch, outputs: Readonly<Record<string, TensorData>>): void {
+  /** Makes the step's outputs the dense state; the old arrays become the next step's output buffers. */
+  private accept(outputs: Readonly<Record<string, TensorData>>): void {
     const swap = (key: string, old: Float32Array): Float32Array => {
       this.spare.set(key, old);
       return outputs[key] as Float32Array;
     };
-    for (const [name, { state, slots, tableSlots }] of Object.entries(this.options.trained)) {
+    for (const [name, { state, slots }] of Object.entries(this.options.trained)) {
       state.vector = swap(`new:vector:${name}`, state.vector);
       slots.forEach((slot, i) => (slots[i] = swap(`new:vector:${name}:${i}`, slot)));
-      state.table.scatter(batch.rowIds, batch.rowCount, outputs[`new:rows:${name}`] as Float32Array);
-      tableSlots.forEach((slot, i) => {
-        slot.scatter(batch.rowIds, batch.rowCount, outputs[`new:rows:${name}:${i}`] as Float32Array);
-      });
     }
   }
 
@@ -175,12 +191,18 @@ export class TrainingStep {
     return array;
   }
 
-  private reportOf(feeds: Feeds, outputs: Readonly<Record<string, TensorData>>): StepReport {
+  private reportOf(
+    feeds: Feeds,
+    there: DeviceArrays,
+    outputs: Readonly<Record<string, TensorData>>,
+  ): StepReport {
     const terms: Record<string, number> = {};
     for (const [name, data] of Object.entries(outputs)) {
       if (name.startsWith('term:')) terms[name.slice('term:'.length)] = data[0]!;
     }
-    const bytesMoved = this.options.device.provider === 'cpu' ? 0 : bytesOf(feeds) + bytesOf(outputs);
+    const fed = Object.entries(feeds).flatMap(([name, data]) => (name in there ? [] : [data]));
+    const bytesMoved =
+      this.options.device.provider === 'cpu' ? 0 : bytesOf(fed) + bytesOf(Object.values(outputs));
     return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]!, bytesMoved };
   }
 
@@ -190,21 +212,26 @@ export class TrainingStep {
   }
 
   /** The graph for batches of this shape, which reads these numbers of the whole batch; compiled once. */
-  async compileFor(batch: FeedBatch, sums: Feeds = {}): Promise<CompiledGraph> {
+  async compileFor(batch: FeedBatch, sums: Feeds = {}): Promise<KeepingGraph> {
     const { options } = this;
     const sumSpecs = Object.keys(sums).map((name) => [name, { shape: [1], dtype: 'float32' }] as const);
     const inputs = { ...this.inputs(batch), ...Object.fromEntries(sumSpecs) };
     const key = JSON.stringify(inputs);
     const known = this.compiled.get(key);
     if (known) return known;
+    const { name, device, withoutPasses } = options;
+    const record = (tensors: BatchTensors) => recordStep(options, tensors, this.onHost);
     const made = this.compiling.start();
-    const graph = await compile(
-      options.name,
-      inputs,
-      (tensors) => recordStep(options, tensors, this.onHost),
-      options.device,
-      options.withoutPasses,
-    );
+    const graph = this.there
+      ? await compileKeeping(
+          name,
+          inputs,
+          record,
+          device,
+          (output) => output.startsWith('new:'),
+          withoutPasses,
+        )
+      : keepingNothing(await compile(name, inputs, record, device, withoutPasses));
     made();
     this.compiled.set(key, graph);
     return graph;
@@ -214,23 +241,21 @@ export class TrainingStep {
 /** Embedding rows of a step: those of `rowIds` up to `rowCount`. */
 type BatchRows = Pick<FeedBatch, 'rowIds' | 'rowCount'>;
 
-const bytesOf = (arrays: Feeds) => Object.values(arrays).reduce((sum, { byteLength }) => sum + byteLength, 0);
+const bytesOf = (arrays: readonly TensorData[]) =>
+  arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
 
 /** `scalars`: of an optimiser inside the graph, which reads its slots too. */
 function inputSpecs(options: StepOptions, batch: FeedBatch, scalars: readonly string[] | null): Specs {
   const specs: Record<string, TensorSpec> = {};
-  const model = (key: string, state: ModelState, suffix = '') => {
-    specs[`vector:${key}${suffix}`] = { shape: [state.layout.size], dtype: 'float32' };
-    specs[`rows:${key}${suffix}`] = { shape: [batch.rowIds.length, state.table.width], dtype: 'float32' };
+  const model = (key: string, { layout, table }: ModelState) => {
+    specs[`vector:${key}`] = { shape: [layout.size], dtype: 'float32' };
+    specs[`rows:${key}`] = { shape: [batch.rowIds.length, table.width], dtype: 'float32' };
   };
   for (const [name, { state, slots }] of Object.entries(options.trained)) {
     model(name, state);
-    if (!scalars) continue;
-    slots.forEach((_, i) => {
-      model(name, state, `:${i}`);
-    });
+    if (scalars) slots.forEach((_, i) => (specs[`vector:${name}:${i}`] = specs[`vector:${name}`]!));
   }
   for (const [name, state] of Object.entries(options.frozen)) model(name, state);
   for (const [name, { spec }] of Object.entries(batch.tensors)) specs[`batch:${name}`] = spec;
@@ -241,30 +266,29 @@ function inputSpecs(options: StepOptions, batch: FeedBatch, scalars: readonly st
 function recordStep(options: StepOptions, tensors: BatchTensors, onHost: boolean): Record<string, tf.Tensor> {
   const { loss, terms, byModel } = recordGradients(options, tensors);
   const parts = byModel.flatMap(({ name, layout, dense, rows }) => [
-    { key: `vector:${name}`, gradient: layout.pack(dense) },
-    { key: `rows:${name}`, gradient: rows },
+    { key: `vector:${name}`, gradient: layout.pack(dense), isDense: true },
+    { key: `rows:${name}`, gradient: rows, isDense: false },
   ]);
   const gradientNorm = tf.sqrt(squaredLength(parts.map(({ gradient }) => gradient)));
   const outputs: Record<string, tf.Tensor> = { loss, gradient_norm: gradientNorm };
   for (const [name, { value }] of Object.entries(terms)) outputs[`term:${name}`] = value;
-  if (onHost) {
-    for (const { key, gradient } of parts) outputs[`gradient:${key}`] = gradient;
-    outputs.state_norm = squaredLength(parts.map(({ key }) => tensors[key]!));
-    return outputs;
-  }
   const scalars = withPrefix(tensors, 'scalar:');
   const clip = (gradient: tf.Tensor) =>
     options.clipNorm === 0
       ? gradient
       : tf.mul(gradient, tf.minimum(tf.div(options.clipNorm, tf.add(gradientNorm, 1e-12)), 1));
-  const parameters = parts.map(({ key, gradient }) => {
+  const state = parts.map(({ key, gradient, isDense }) => {
+    if (onHost || !isDense) {
+      outputs[`gradient:${key}`] = gradient;
+      return tensors[key]!;
+    }
     const slots = options.optimizer.slots.map((_, i) => tensors[`${key}:${i}`]!);
     const next = options.optimizer.update(tensors[key]!, clip(gradient), slots, scalars);
     outputs[`new:${key}`] = next.parameter;
     next.slots.forEach((slot, i) => (outputs[`new:${key}:${i}`] = slot));
     return next.parameter;
   });
-  outputs.state_norm = squaredLength(parameters);
+  outputs.state_norm = squaredLength(state);
   return outputs;
 }
 

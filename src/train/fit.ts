@@ -254,12 +254,14 @@ class Training {
           running = this.takeStep(step, batch, budget, task);
           this.state = { ...this.state, position: stream.position };
         } else {
+          await step.toHost();
           await this.endEpoch(left <= 0);
           if (this.state.finished) break;
           this.state = { ...this.state, position: stream.position };
         }
         if (!batch || Date.now() - lastCheckpoint > training.checkpointEverySeconds * 1000) {
           await running;
+          await step.toHost();
           await this.save();
           lastCheckpoint = Date.now();
         }
@@ -304,7 +306,7 @@ class Training {
     const report = await step.take(withScalars(batch, this.plan.scalars?.(number, steps) ?? {}), number);
     const values = {
       ...report.terms,
-      ...(await this.betweenSteps(number)),
+      ...(await this.betweenSteps(step, number)),
       loss: report.loss,
       gradient_norm: report.gradientNorm,
       learning_rate: learningRate(number),
@@ -313,12 +315,13 @@ class Training {
     task.update(number, `loss ${report.loss.toFixed(4)}`);
   }
 
-  private async betweenSteps(step: number): Promise<Readonly<Record<string, number>>> {
+  private async betweenSteps(step: TrainingStep, number: number): Promise<Readonly<Record<string, number>>> {
     const { between } = this.plan;
     if (!between) return {};
     const counts = Object.fromEntries(between.counts.map((name) => [name, 0]));
-    if (between.everySteps === 0 || step % between.everySteps !== 0) return counts;
-    return { ...counts, ...(await between.run(this.models, step)) };
+    if (between.everySteps === 0 || number % between.everySteps !== 0) return counts;
+    await step.toHost();
+    return { ...counts, ...(await between.run(this.models, number)) };
   }
 
   /** Validates, keeps the state when it is the best so far, and says whether training is over. */

@@ -63,10 +63,12 @@ export async function trainRqVae(
     const { loss } = await step.take(batchOf(batch), number);
     losses.push(loss);
     const due = every > 0 && number % every === 0;
+    if (due) await step.toHost();
     restarted.push(due ? (await keepCodes(upkeep, model, number, batch)).restarts : 0);
     task.update(number, `loss ${loss.toFixed(3)}`);
   }
   task.end();
+  await step.toHost();
   await step.release();
   await encoder.release();
   return { autoencoder: losses, ...(every > 0 && { restarts: restarted }) };

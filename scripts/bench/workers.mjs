@@ -1,0 +1,69 @@
+/**
+ * What a second worker brings (`training.workers`), and what a second thread brings instead: the same step over 32 requests by one
+ * worker with one thread, by one with two threads, and by two with one thread each, which take 16 requests each. Every way runs in
+ * processes of its own, one way after the other, round by round; a process tells the median of its steps' wall times.
+ */
+import { execFileSync } from 'node:child_process';
+import { loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import '@tensorflow/tfjs';
+import { joinWorkers, requireMpi } from '../../dist/engine/workers/mpi.js';
+import { makeBatch, makeStep, stepNames } from './pipelineSteps.mjs';
+
+const { values: flags } = parseArgs({
+  options: {
+    models: { type: 'string', default: stepNames.join() },
+    rounds: { type: 'string', default: '5' },
+    steps: { type: 'string', default: '20' },
+    measure: { type: 'string' }, // what a process of a way is given: model, workers, threads
+  },
+});
+const requests = 32;
+const ways = {
+  'one worker, one thread': [1, 1],
+  'one worker, two threads': [1, 2],
+  'two workers, one thread each': [2, 1],
+};
+
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** One of a way's processes; the first prints the median milliseconds of a step. */
+async function measure(model, count, threads) {
+  const workers = await joinWorkers(requireMpi(), count);
+  const batch = makeBatch(requests / count);
+  const { step } = makeStep(model, { threads, workers });
+  const times = [];
+  const warmUp = 3;
+  for (let number = 1; number <= warmUp + Number(flags.steps); number++) {
+    const start = performance.now();
+    await step.take(batch, number);
+    if (number > warmUp) times.push(performance.now() - start);
+  }
+  if (workers.rank === 0) console.log(median(times));
+  workers.leave();
+}
+
+function runWay(model, [count, threads]) {
+  const self = [process.execPath, fileURLToPath(import.meta.url)];
+  const asked = ['--steps', flags.steps, '--measure', [model, count, threads].join()];
+  return Number(execFileSync(requireMpi().launcher, ['-n', String(count), ...self, ...asked]).toString());
+}
+
+if (flags.measure) {
+  const [model, count, threads] = flags.measure.split(',');
+  await measure(model, Number(count), Number(threads));
+} else {
+  for (const model of flags.models.split(',')) {
+    const times = Object.fromEntries(Object.keys(ways).map((way) => [way, []]));
+    for (let round = 0; round < Number(flags.rounds); round++) {
+      for (const [way, sizes] of Object.entries(ways)) times[way].push(runWay(model, sizes));
+    }
+    const [alone] = Object.values(times);
+    console.log(`${model}, load ${loadavg()[0].toFixed(1)}`);
+    for (const [way, ms] of Object.entries(times)) {
+      const speed = median(ms.map((time, round) => alone[round] / time)); // paired: a noisy neighbour slows the ways of a round alike
+      console.log(`  ${way.padEnd(29)} ${median(ms).toFixed(1).padStart(7)} ms a step, ${speed.toFixed(2)}x`);
+    }
+  }
+}
