@@ -32,6 +32,13 @@ test("a source in the file is relative to the file's folder", () => {
   expect(found).toBe(join(folder, 'raw/kuai'));
 });
 
+test('item vectors are found as a source is', () => {
+  const file = configFile(`${smallPipeline}codebook: {item_vectors: {path: vectors/*.parquet}}\n`);
+  const pathOf = (...sets: string[]) => loadConfig({ file, sets }).config.codebook.itemVectors!.path;
+  expect(pathOf()).toBe(join(dirname(file), 'vectors/*.parquet'));
+  expect(pathOf('codebook.item_vectors.path=own')).toBe(resolve('own'));
+});
+
 test('a source on the command line is relative to the working directory', () => {
   expect(source(kuairand('raw'), ['logs.source=here']).source).toBe(resolve('here'));
   expect(source(kuairand('raw'), ['logs={kind: kuairand, source: here}']).source).toBe(resolve('here'));

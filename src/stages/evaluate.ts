@@ -2,9 +2,8 @@
  * Evaluation: every model on every candidate of the validation and test days, and what it means.
  * In:  samples (encoded, sets for counts), teacher, distill (weights, final codes, health, logs of training), requests of logs for
  *      slices.
- * Out: metrics (model, split, set, slice, metric, value, low, high, n), scores (one row per candidate, one column per model, null where it
- *      was not measured),
- *      report.html.
+ * Out: metrics (model, split, set, slice, metric, value, low, high, n), scores (one row per candidate, one column per model, null
+ *      where it was not measured), report.html.
  * Promise: pre-rankers are scored as they are served, by item states, user states and nothing else; intervals resample users and are
  * paired between models; a metric that is not defined is null; a logged teacher is measured only where it has scored every candidate.
  */

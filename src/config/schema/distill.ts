@@ -83,7 +83,7 @@ export const distill = z.strictObject({
   ),
   teacher: key(
     z.enum(['frozen', 'joint', 'logged']).default('frozen'),
-    'frozen: trained once, then fixed; joint: trained on inside the step with its own click loss; logged: your ranker, by the scores that it left in the logs (none is trained, `teacher` has no effect)',
+    'frozen: trained once, then fixed; joint: trained on inside the step with its own click loss; logged: your ranker, by the scores that it left in the logs: none is trained, `teacher` has no effect, and only losses.tutor teaches',
   ),
   logged_scores: key(
     z
