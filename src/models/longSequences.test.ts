@@ -56,7 +56,7 @@ const cases: Record<string, Case> = {
   'teacher without similarity': teacher({ self_attention: false, similarity_start: 0, soft_count: false }),
   'teacher with self-attention': teacher({ recency: true }),
   DIN: teacher({ kind: 'din', width: 8, unit_hidden: 5, hidden: [9] }),
-  TARQ: student('tarq', { recency: true, straight_through: true }),
+  TARQ: student('tarq', { recency: true, straight_through: true, sequence: 'attention' }),
   tangent: student('tangent', { raw_cosine: 'recency', match_counts: true }),
   prefix: student('prefix', {}),
 };
