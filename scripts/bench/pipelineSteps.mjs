@@ -86,7 +86,7 @@ export function makeBatch() {
 export function makeStep(name, { threads = 1, without = [] } = {}) {
   const optimizer = makeOptimizer(config.training.optimizer);
   const learningRate = () => config.training.optimizer.learningRate;
-  const ranker = teacherModel(config, { layout, baseLogit: -2 });
+  const { ranker } = teacherModel(config, { layout, baseLogit: -2 });
   const student = (model) => preRanker(model, config, { layout, baseLogit: -2 }).model;
   const plans = {
     tarq: {
