@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Initial, Parameters } from '../engine/state.js';
 import { recencyBias, recencyInitial } from '../layers/attention.js';
+import { unit } from '../layers/normalize.js';
 
 /**
  * The bias on attention logits that makes an attention depend on its target from the first step:
@@ -26,20 +27,27 @@ export function similarityInitial(
   };
 }
 
+/** What similarity is measured against, exp(log_similarity) e_j/|e_j|, made once for all queries; x: [request, behaviour, shared]. */
+export function similarityKeys(
+  { similarityStart }: SimilarityOptions,
+  parameters: Parameters,
+  x: tf.Tensor3D,
+): tf.Tensor3D {
+  return similarityStart > 0 ? tf.mul(unit(x), tf.exp(parameters.log_similarity!)) : x;
+}
+
 /**
- * queries: [request or 1, query, shared]; behaviours: [request, behaviour, shared], of unit length
+ * queries: [request or 1, query, shared]; keys: [request, behaviour, shared], by `similarityKeys`
  * -> [request, query, behaviour], or undefined where neither term is on.
  */
 export function similarityBias(
   options: SimilarityOptions,
   parameters: Parameters,
   queries: tf.Tensor3D,
-  behaviours: tf.Tensor3D,
+  keys: tf.Tensor3D,
 ): tf.Tensor | undefined {
   const terms: tf.Tensor[] = [];
-  if (options.similarityStart > 0) {
-    terms.push(tf.mul(tf.matMul(queries, behaviours, false, true), tf.exp(parameters.log_similarity!)));
-  }
+  if (options.similarityStart > 0) terms.push(tf.matMul(queries, keys, false, true));
   if (options.recency) terms.push(tf.expandDims(recencyBias(parameters), 0));
   return terms.length === 0 ? undefined : terms.reduce((sum, term) => tf.add(sum, term));
 }

@@ -33,7 +33,7 @@ import { autoencoderLoss } from '../losses/autoencoder.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
 import { itemAutoencoder } from './itemAutoencoder.js';
 import type { PreRanker, TrainedScore, TrainingGuide } from './preRanker.js';
-import { similarityBias, similarityInitial } from './similarity.js';
+import { similarityBias, similarityInitial, similarityKeys } from './similarity.js';
 
 export interface TarqOptions {
   readonly student: TarqConfig;
@@ -50,12 +50,12 @@ export interface TarqOptions {
   };
 }
 
-/** What codes attend to, made once for all of them: each [request, behaviour, width]. */
+/** What codes attend to, made once for all of them. Keys and values (per level): [request, behaviour, width]. */
 interface MappedSequence {
   readonly keys: tf.Tensor3D;
   readonly values: readonly tf.Tensor3D[];
-  /** Behaviours of unit length, [request, behaviour, shared]. */
-  readonly units: tf.Tensor3D;
+  /** [request, behaviour, shared] */
+  readonly similar: tf.Tensor3D;
 }
 
 /** What attends, and by what it is similar to behaviours: [..., width] and [..., shared]. */
@@ -80,7 +80,7 @@ export function tarqTerm({
   const mapSequence = (x: tf.Tensor3D, parameters: Parameters): MappedSequence => ({
     keys: linear(parameters, 'key', x) as tf.Tensor3D,
     values: levels.map((level) => linear(parameters, valueMap(level), x) as tf.Tensor3D),
-    units: unit(x),
+    similar: similarityKeys(student, parameters, x),
   });
 
   /** Gated attention of some codes of a level: [request, query, …] -> [request, query, width]. */
@@ -91,7 +91,7 @@ export function tarqTerm({
     mapped: MappedSequence,
     parameters: Parameters,
   ) => {
-    const bias = similarityBias(student, parameters, similar, mapped.units);
+    const bias = similarityBias(student, parameters, similar, mapped.similar);
     const attended = attend(queries, mapped.keys, mapped.values[level]!, sequence.mask, heads, bias);
     return student.levelGates
       ? tf.mul<tf.Tensor3D>(attended, tf.slice(parameters.gates!, [level], [1]))
@@ -298,14 +298,14 @@ export function tarqTerm({
   function personalOfSample(
     { sequence }: RequestInputs,
     queries: readonly Queries<tf.Tensor2D>[],
-    { keys, values, units }: MappedSequence,
+    { keys, values, similar }: MappedSequence,
     parameters: Parameters,
   ): tf.Tensor3D[] {
     const first = firstRows(Math.min(sequence.x.shape[0], losses.alignmentRequests));
     return personalCodebooks(
       queries,
       { x: first(sequence.x), mask: first(sequence.mask) },
-      { keys: first(keys), values: values.map(first), units: first(units) },
+      { keys: first(keys), values: values.map(first), similar: first(similar) },
       parameters,
     );
   }
