@@ -4,6 +4,7 @@
  */
 import { configSchema } from '../../dist/config/schema.js';
 import { camelKeys } from '../../dist/config/config.js';
+import { lossWeights } from '../../dist/config/lossWeights.js';
 import { EmbeddingTable } from '../../dist/engine/embeddings.js';
 import { trainedModel } from '../../dist/engine/gradients.js';
 import { makeOptimizer } from '../../dist/engine/optim/make.js';
@@ -95,7 +96,7 @@ export function makeStep(name, { threads = 1, without = [], workers = oneWorker,
       loss: preRankerLoss({
         model: student('student_tarq'),
         layout,
-        losses: config.distill.losses,
+        losses: lossWeights(config.distill),
         usesB: false,
         teacher: { ranker, joint: true },
       }),
@@ -106,7 +107,7 @@ export function makeStep(name, { threads = 1, without = [], workers = oneWorker,
       loss: preRankerLoss({
         model: student('two_tower'),
         layout,
-        losses: config.distill.losses,
+        losses: lossWeights(config.distill),
         usesB: false,
       }),
     },

@@ -160,19 +160,26 @@ def tarq(w, x, teacher_vector, candidate_mask, sdpa):
     units = unit(seq).transpose(1, 2)
     similarity = w[p + "log_similarity"].exp()
 
-    def attend_codes(level, vectors, similar):
+    def attend_codes(level, queries, similar):
         bias = similar @ units * similarity + x["padding"]
-        out = attend(w.linear(p + "query", vectors), keys, values[level], bias, x["history"], sdpa)
+        out = attend(queries, keys, values[level], bias, x["history"], sdpa)
         return out * w[p + "gates"][level]
 
-    # Scores: attention of the looked-up codes; the first level's similarity query is straight-through.
-    student = 0
-    for level in range(LEVELS):
-        decoded = decode(chosen[level]) / math.sqrt(width)
-        similar = decoded + (direct - direct.detach()) if level == 0 else decoded
-        student = student + attend_codes(
-            level, chosen[level].view(requests, candidates, -1), similar.view(requests, candidates, -1)
-        )
+    # Personal codebooks of every request; every code is mapped and decoded once.
+    queries = [w.linear(p + "query", c) for c in codes]
+    decoded = [decode(c) / math.sqrt(width) for c in codes]
+    personal = [attend_codes(l, queries[l].unsqueeze(0), decoded[l].unsqueeze(0)) for l in range(LEVELS)]
+
+    def look_up(level):
+        index = indices[level].view(requests, candidates, 1).expand(-1, -1, width)
+        return torch.gather(personal[level], 1, index)
+
+    # Scores: the first level's similarity query is straight-through, so that its codes attend per candidate; others are looked up.
+    similar = F.embedding(indices[0], decoded[0]) + (direct - direct.detach())
+    first = F.embedding(indices[0], queries[0])
+    student = attend_codes(0, first.view(requests, candidates, -1), similar.view(requests, candidates, -1))
+    for level in range(1, LEVELS):
+        student = student + look_up(level)
     logits = head(w, p, student, cand)
     if teacher_vector is None:
         return logits, {}
@@ -198,17 +205,14 @@ def tarq(w, x, teacher_vector, candidate_mask, sdpa):
     raw_left = latent.detach()
     left = teacher_vector
     for level in range(LEVELS):
-        similar = (decode(codes[level]) / math.sqrt(width)).unsqueeze(0)
-        personal = attend_codes(level, codes[level].unsqueeze(0), similar)
         raw = codes[level].detach()
         log_p = log_softness(squared_distances(raw_left, raw).view(requests, candidates, -1))
-        log_q = log_softness(squared_distances(left, personal))
+        log_q = log_softness(squared_distances(left, personal[level]))
         ratio = (log_p - log_q).clamp(-18, 18)
         divergence = ((log_p.exp() - log_q.exp()) * ratio).sum(2)
         alignment = alignment + (divergence * mask).sum() / counted
         raw_left = raw_left - F.embedding(indices[level], raw)
-        index = indices[level].view(requests, candidates, 1).expand(-1, -1, personal.shape[-1])
-        left = left - torch.gather(personal, 1, index)
+        left = left - look_up(level)
     return logits, {"autoencoder": autoencoder, "reconstruction": reconstruction, "alignment": alignment}
 
 

@@ -14,7 +14,7 @@ import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
 import { parametersOf, scoreBlock, type PreRanker } from './preRanker.js';
 import type { Ranker } from './ranker.js';
-import { similarityBias, similarityInitial } from './similarity.js';
+import { similarityBias, similarityInitial, similarityKeys } from './similarity.js';
 import { primed, primedInitial } from './weights.js';
 
 /**
@@ -70,7 +70,8 @@ export function attentionRanker({
       const { x, mask } = inputs.sequence;
       const encodedSequence = encode(teacher, x, mask, parameters);
       const candidates = inputs.item.shared as tf.Tensor3D;
-      const bias = similarityBias(teacher, parameters, unit(candidates), unit(x));
+      const similar = similarityKeys(teacher, parameters, x);
+      const bias = similarityBias(teacher, parameters, unit(candidates), similar);
       const vector = attend(
         linear(parameters, 'target_attention/query', candidates) as tf.Tensor3D,
         linear(parameters, 'target_attention/key', encodedSequence) as tf.Tensor3D,

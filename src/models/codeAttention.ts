@@ -35,7 +35,12 @@ import { dot, unit } from '../layers/normalize.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
 import { recencyInitial } from '../layers/recency.js';
 import { attendAt, attendBy, historyOf, kernel, type Attended, type History } from './attendedHistory.js';
-import { sampledAlignment, type AlignmentSettings } from './sampledAlignment.js';
+import {
+  firstSequences,
+  sampledAlignment,
+  sampledRequests,
+  type AlignmentSettings,
+} from './sampledAlignment.js';
 import { codebookName, type ItemCodes } from './itemCodes.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
 import type { ItemState, PreRanker, UserState } from './preRanker.js';
@@ -192,22 +197,22 @@ export function codeAttention(options: CodeAttentionOptions): PreRanker {
       const query = student.straightThrough ? straightThrough(code, exact) : code;
       const { logits, vector } = scoreAt(query, exact, inputs, parameters);
       if (!teacherVector) return { logits, terms: {}, vector };
+      const reconstruction = reconstructionLoss(vector, teacherVector, mask);
+      if (losses.alignment === 0) return { logits, terms: { reconstruction }, vector };
       const centres = stopGradient(coder.codebooks(parameters)[0]!);
-      const attendToFirst = (sequence: SequenceInput) =>
-        attendAt(spread(centres, sequence.x.shape[0]), read(sequence, parameters), parameters).vector;
+      const sampled = sampledRequests(mask.shape[0], losses);
+      const history = read(firstSequences(inputs.sequence, sampled), parameters);
       const alignment = sampledAlignment(
         {
           latent: exact,
           raw: [centres],
           teacher: teacherVector,
-          personal: (sequence) => [attendToFirst(sequence)],
+          personal: [attendAt(spread(centres, sampled), history, parameters).vector],
           codes: [tf.reshape<tf.Rank.R2>(firstCodes, mask.shape)],
           mask,
-          sequence: inputs.sequence,
         },
         losses,
       );
-      const reconstruction = reconstructionLoss(vector, teacherVector, mask);
       return { logits, terms: { reconstruction, alignment }, vector };
     },
 

@@ -24,7 +24,7 @@ const specs = {
 
 const fn: TracedFunction = (inputs) => {
   const input = (name: keyof typeof specs) => inputs[name] as tf.Tensor3D;
-  const model = matchCount({ user: 0, context: 0, item: 0, shared: 0, fields: 2, behaviours: 23 });
+  const model = matchCount({ user: 0, context: 0, item: 0, shared: 0, coded: 0, fields: 2, behaviours: 23 });
   const loss = () => {
     const { vector, logSums } = chunkedAttention(
       {

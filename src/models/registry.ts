@@ -2,6 +2,7 @@
  * The models of a pipeline by the names that metrics use. Every pre-ranker is a two-tower backbone plus terms; each name says here
  * what it is made of and what its batches must carry.
  */
+import { lossWeights } from '../config/lossWeights.js';
 import type { Config, StudentConfig, TarqConfig } from '../config/config.js';
 import type { BatchNeeds } from '../data/batches.js';
 import type { InputLayout } from '../data/inputLayout.js';
@@ -84,7 +85,7 @@ function student(config: Config, frame: ModelFrame): NamedModel {
             student,
             dimensions: dims,
             projectionHidden: config.towers.width,
-            losses: config.distill.losses,
+            losses: lossWeights(config.distill),
           }),
         };
   const model = sumOf({ towers: studentTowers(config, frame), ...term, ...cheapTerms(student, dims) });
@@ -155,6 +156,6 @@ function tarqOf(
     codebook,
     dimensions: dimensions(layout),
     projectionHidden: towers.width,
-    losses: distill.losses,
+    losses: lossWeights(distill),
   });
 }

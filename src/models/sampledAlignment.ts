@@ -5,37 +5,40 @@ import type { SequenceInput } from '../layers/inputs.js';
 import { alignmentLoss, type AlignmentInputs } from '../losses/alignment.js';
 
 export interface AlignmentSettings {
+  /** Weight of the term; 0 = it is not computed. */
+  readonly alignment: number;
   readonly alignmentAttached: boolean;
   readonly alignmentSharpness: number;
   readonly alignmentRequests: number;
 }
 
-interface SampledInputs extends Omit<AlignmentInputs, 'personal'> {
-  readonly sequence: SequenceInput;
-  /** Attended codes of these requests, per level [request, code, width]. */
-  readonly personal: (sequence: SequenceInput) => readonly tf.Tensor3D[];
-}
+/** How many requests of a batch it is computed on. They are the first: rows are in random order, so this is an unbiased sample. */
+export const sampledRequests = (requests: number, { alignmentRequests }: AlignmentSettings): number =>
+  Math.min(requests, ofThisWorker(alignmentRequests));
 
-/** Alignment on the first requests of the batch: rows are in random order, so this is an unbiased sample. */
-export function sampledAlignment(inputs: SampledInputs, settings: AlignmentSettings): tf.Scalar {
-  const sampled = Math.min(inputs.mask.shape[0], ofThisWorker(settings.alignmentRequests));
-  const first = <T extends tf.Tensor>(x: T): T =>
+/** The first requests of a tensor with leading axis [request]. */
+export const firstRequests =
+  (count: number) =>
+  <T extends tf.Tensor>(x: T): T =>
     tf.slice(
       x,
       x.shape.map(() => 0),
-      [sampled, ...x.shape.slice(1)],
+      [count, ...x.shape.slice(1)],
     );
-  const { x, vectors, mask } = inputs.sequence;
+
+export function firstSequences({ x, mask, vectors }: SequenceInput, count: number): SequenceInput {
+  const first = firstRequests(count);
+  return { x: first(x), mask: first(mask), ...(vectors && { vectors: first(vectors) }) };
+}
+
+/** Alignment on the requests that `personal` has attended codes of. */
+export function sampledAlignment(inputs: AlignmentInputs, settings: AlignmentSettings): tf.Scalar {
+  const first = firstRequests(inputs.personal[0]!.shape[0]);
   return alignmentLoss(
     {
+      ...inputs,
       latent: first(inputs.latent),
-      raw: inputs.raw,
       teacher: first(inputs.teacher),
-      personal: inputs.personal({
-        x: first(x),
-        mask: first(mask),
-        ...(vectors && { vectors: first(vectors) }),
-      }),
       codes: inputs.codes.map(first),
       mask: first(inputs.mask),
     },

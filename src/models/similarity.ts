@@ -3,6 +3,7 @@ import type { Initial, Parameters } from '../engine/state.js';
 import type { AttentionBias } from '../layers/attention.js';
 import { isLong } from '../layers/chunks.js';
 import type { Factors } from '../layers/chunkedAttention.js';
+import { unit } from '../layers/normalize.js';
 import { recencyBias, recencyInitial } from '../layers/recency.js';
 
 /**
@@ -29,37 +30,44 @@ export function similarityInitial(
   };
 }
 
+/** What similarity is measured against, exp(log_similarity) e_j/|e_j|, made once for all queries; x: [request, behaviour, coded]. */
+export function similarityKeys(
+  { similarityStart }: SimilarityOptions,
+  parameters: Parameters,
+  x: tf.Tensor3D,
+): tf.Tensor3D {
+  return similarityStart > 0 ? tf.mul(unit(x), tf.exp(parameters.log_similarity!)) : x;
+}
+
 /**
- * queries: [request or 1, query, shared]; behaviours: [request, behaviour, shared], of unit length
+ * queries: [request or 1, query, coded]; keys: [request, behaviour, coded], by `similarityKeys`
  * -> [request, query, behaviour], its factors for a long sequence, or undefined where neither term is on.
  */
 export function similarityBias(
   options: SimilarityOptions,
   parameters: Parameters,
   queries: tf.Tensor3D,
-  behaviours: tf.Tensor3D,
+  keys: tf.Tensor3D,
 ): AttentionBias | undefined {
-  const length = behaviours.shape[1];
-  if (isLong(length)) return similarityFactors(options, parameters, queries, behaviours);
+  const length = keys.shape[1];
+  if (isLong(length)) return similarityFactors(options, parameters, queries, keys);
   const terms: tf.Tensor[] = [];
-  if (options.similarityStart > 0) {
-    terms.push(tf.mul(tf.matMul(queries, behaviours, false, true), tf.exp(parameters.log_similarity!)));
-  }
+  if (options.similarityStart > 0) terms.push(tf.matMul(queries, keys, false, true));
   if (options.recency) terms.push(tf.expandDims(recencyBias(parameters, length), 0));
   return terms.length === 0 ? undefined : terms.reduce((sum, term) => tf.add(sum, term));
 }
 
-/** (g q) . e_j + 1 r[age_j] */
+/** q . (g e_j) + 1 r[age_j] */
 function similarityFactors(
   { similarityStart, recency }: SimilarityOptions,
   parameters: Parameters,
   queries: tf.Tensor3D,
-  behaviours: tf.Tensor3D,
+  keys: tf.Tensor3D,
 ): Factors | undefined {
-  const [requests, length] = behaviours.shape;
+  const [requests, length] = keys.shape;
   const terms: Factors[] = [];
   if (similarityStart > 0) {
-    terms.push({ queries: tf.mul(queries, tf.exp(parameters.log_similarity!)), keys: behaviours });
+    terms.push({ queries, keys });
   }
   if (recency) {
     const logits: tf.Tensor3D = tf.reshape(recencyBias(parameters, length), [1, length, 1]);

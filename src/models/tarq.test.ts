@@ -7,6 +7,7 @@ import { newFolder } from '../../test/support/program.js';
 import { testConfig } from '../../test/support/trainingConfig.js';
 import { lossWeights } from '../config/lossWeights.js';
 import type { EncodedData } from '../data/encodedData.js';
+import { valueAndGradients } from '../engine/autodiff.js';
 import { RandomStream } from '../engine/random.js';
 import { attend } from '../layers/attention.js';
 import { embedBlock } from '../layers/inputs.js';
@@ -124,6 +125,40 @@ describe('sums of attended codes', () => {
     });
     const difference = tf.sub(tf.concat(recombined, 2), attended(whole));
     expect(largest(difference)).toBeLessThan(1e-5);
+  });
+});
+
+describe('in training', () => {
+  it('looks up in personal codebooks what its codes would give by attending themselves, with the same gradients', () => {
+    const gradientsWith = (alignmentRequests: number) => {
+      const config = testConfig({ distill: { losses: { alignment_requests: alignmentRequests } } });
+      const { model, needs } = preRanker('student_tarq', config, frame());
+      const state = stateOf(data, model.initial(RandomStream.of(1, 'initial')));
+      const batch = firstBatch(data, needs, [blockOf(data, 'b', 6)]);
+      const { models, tensors } = eagerInputs({ [roles.model]: state }, batch);
+      const { parameters, rows } = models[roles.model]!;
+      const names = Object.keys(parameters);
+      const stream = RandomStream.of(4, 'weights');
+      const inputs = embedBlock(data.layout, rows, tensors, 'b');
+      const [requests, candidates] = inputs.mask.shape;
+      const teacherVector = tf.tensor3d(stream.normals(requests * candidates * 8), [requests, candidates, 8]);
+      const weights = tf.tensor2d(stream.normals(requests * candidates), [requests, candidates]);
+      const score = (...[first, ...values]: tf.Tensor[]) => {
+        const own = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+        const embedded = embedBlock(data.layout, first as tf.Tensor2D, tensors, 'b');
+        const { logits } = model.trainScore!(embedded, own, { mask: embedded.mask, teacherVector });
+        return tf.sum<tf.Scalar>(tf.mul(logits, weights));
+      };
+      const leaves = [rows, ...names.map((name) => parameters[name]!)];
+      const { value, gradients } = valueAndGradients(() => score(...leaves), leaves);
+      return { names: ['value', 'rows', ...names], tensors: [value, ...gradients] };
+    };
+    const [lookedUp, attended] = [gradientsWith(6), gradientsWith(5)];
+    attended.tensors.forEach((tensor, i) => {
+      // A bias of keys moves no softmax: its gradient is rounding, hence the floor.
+      const error = relativeError(lookedUp.tensors[i]!.dataSync(), tensor.dataSync(), 1e-2);
+      expect(error, attended.names[i]).toBeLessThan(1e-5);
+    });
   });
 });
 

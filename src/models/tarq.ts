@@ -41,9 +41,15 @@ import { lookUpPersonal } from '../layers/personalTable.js';
 import { autoencoderLoss } from '../losses/autoencoder.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
 import { itemAutoencoder } from './itemAutoencoder.js';
-import { sampledAlignment, type AlignmentSettings } from './sampledAlignment.js';
+import {
+  firstRequests,
+  firstSequences,
+  sampledAlignment,
+  sampledRequests,
+  type AlignmentSettings,
+} from './sampledAlignment.js';
 import type { PreRanker, TrainedScore, TrainingGuide } from './preRanker.js';
-import { similarityBias, similarityInitial } from './similarity.js';
+import { similarityBias, similarityInitial, similarityKeys } from './similarity.js';
 
 export interface TarqOptions {
   readonly student: TarqConfig;
@@ -52,6 +58,20 @@ export interface TarqOptions {
   /** Hidden width of the item's projection P. */
   readonly projectionHidden: number;
   readonly losses: AlignmentSettings;
+}
+
+/** What codes attend to, made once for all of them. Keys and values (per level): [request, behaviour, width]. */
+interface MappedSequence {
+  readonly keys: tf.Tensor3D;
+  readonly values: readonly tf.Tensor3D[];
+  /** [request, behaviour, coded] */
+  readonly similar: tf.Tensor3D;
+}
+
+/** What attends, and by what it is similar to behaviours: [..., width] and [..., coded]. */
+interface Queries<T> {
+  readonly queries: T;
+  readonly similar: T;
 }
 
 export function tarqTerm({
@@ -67,50 +87,55 @@ export function tarqTerm({
   const levels = Array.from({ length: codebook.levels }, (_, level) => level);
   const valueMap = (level: number) => (student.valueMaps === 'per_level' ? `value/${level}` : 'value/0');
 
-  /** Keys, and values per level: [request, behaviour, width]. */
-  const mapSequence = (sequence: SequenceInput, parameters: Parameters) => ({
+  const mapSequence = (sequence: SequenceInput, parameters: Parameters): MappedSequence => ({
     keys: linear(parameters, 'key', sequence.x) as tf.Tensor3D,
     values: levels.map((level) => linear(parameters, valueMap(level), sequence.x) as tf.Tensor3D),
-    units: unit(codedBy.sequence(sequence)),
+    similar: similarityKeys(student, parameters, codedBy.sequence(sequence)),
   });
 
-  /** Gated attention of some codes of a level: [request or 1, query, latent] -> [request, query, width]. */
+  /** Gated attention of some codes of a level: [request, query, …] -> [request, query, width]. */
   const attendCodes = (
     level: number,
-    codes: tf.Tensor3D,
-    similarityQueries: tf.Tensor3D,
+    { queries, similar }: Queries<tf.Tensor3D>,
     sequence: SequenceInput,
-    mapped: ReturnType<typeof mapSequence>,
+    mapped: MappedSequence,
     parameters: Parameters,
   ) => {
-    const queries = linear(parameters, 'query', codes) as tf.Tensor3D;
-    const bias = similarityBias(student, parameters, similarityQueries, mapped.units);
+    const bias = similarityBias(student, parameters, similar, mapped.similar);
     const attended = attend(queries, mapped.keys, mapped.values[level]!, sequence.mask, heads, bias);
     return student.levelGates
       ? tf.mul<tf.Tensor3D>(attended, tf.slice(parameters.gates!, [level], [1]))
       : attended;
   };
 
-  /** c^l: the decoded codes of a level, [vector, latent] -> [vector, coded]. */
-  const decodedCodes = (codes: tf.Tensor2D, parameters: Parameters): tf.Tensor2D =>
-    tf.mul(autoencoder.decode(codes, parameters), 1 / Math.sqrt(coded));
+  /** What the codes of a codebook ask with, [code, latent] -> [code, …]; c^l, the decoded codes, are what they are similar by. */
+  const codeQueries = (codes: tf.Tensor2D, parameters: Parameters): Queries<tf.Tensor2D> => ({
+    queries: linear(parameters, 'query', codes) as tf.Tensor2D,
+    similar: tf.mul(autoencoder.decode(codes, parameters), 1 / Math.sqrt(coded)),
+  });
 
-  /** Personal codebooks of the first `requests` requests, per level [request, code, width]. */
-  const personalCodebooks = (sequence: SequenceInput, parameters: Parameters): tf.Tensor3D[] => {
-    const mapped = mapSequence(sequence, parameters);
-    const requests = sequence.x.shape[0];
-    return autoencoder.codebooks(parameters).map((codes, level) => {
-      // Queries do not depend on the user; they are spread over the requests for the batched product.
-      const spread = (x: tf.Tensor2D) => tf.tile<tf.Tensor3D>(tf.expandDims(x, 0), [requests, 1, 1]);
-      return attendCodes(
+  /** Queries of all codes, per level. */
+  const allQueries = (parameters: Parameters): Queries<tf.Tensor2D>[] =>
+    autoencoder.codebooks(parameters).map((codes) => codeQueries(codes, parameters));
+
+  /** Personal codebooks, per level [request, code, width]. */
+  const personalCodebooks = (
+    codes: readonly Queries<tf.Tensor2D>[],
+    sequence: SequenceInput,
+    mapped: MappedSequence,
+    parameters: Parameters,
+  ): tf.Tensor3D[] => {
+    // Queries do not depend on the user; they are spread over the requests for the batched product.
+    const spread = (x: tf.Tensor2D) => tf.tile<tf.Tensor3D>(tf.expandDims(x, 0), [sequence.x.shape[0], 1, 1]);
+    return codes.map(({ queries, similar }, level) =>
+      attendCodes(
         level,
-        spread(codes),
-        spread(decodedCodes(codes, parameters)),
+        { queries: spread(queries), similar: spread(similar) },
         sequence,
         mapped,
         parameters,
-      );
-    });
+      ),
+    );
   };
 
   const quantiseItems = (item: ItemInput, parameters: Parameters) => {
@@ -130,35 +155,46 @@ export function tarqTerm({
   };
 
   /** Attention with the items' own latents in place of codes: what more codes would come to (T1). */
-  const attendExactly = (inputs: RequestInputs, latent: tf.Tensor2D, parameters: Parameters): tf.Tensor3D => {
-    const [requests, candidates] = inputs.mask.shape;
-    const perRequest = tf.reshape<tf.Rank.R3>(latent, [requests, candidates, codebook.latentWidth]);
-    const mapped = mapSequence(inputs.sequence, parameters);
-    const direct = unit(codedBy.item(inputs.item)) as tf.Tensor3D;
-    return attendCodes(0, perRequest, direct, inputs.sequence, mapped, parameters);
-  };
-
-  /** Student vector by attending with the looked-up codes themselves: equal to the look-up, without the codes nobody asked for. */
-  const attendSelected = (
+  const attendExactly = (
     inputs: RequestInputs,
-    quantised: Quantised,
+    latent: tf.Tensor2D,
+    mapped: MappedSequence,
     parameters: Parameters,
   ): tf.Tensor3D => {
     const [requests, candidates] = inputs.mask.shape;
-    const mapped = mapSequence(inputs.sequence, parameters);
+    const perRequest = tf.reshape<tf.Rank.R3>(latent, [requests, candidates, codebook.latentWidth]);
+    const queries = linear(parameters, 'query', perRequest) as tf.Tensor3D;
+    const similar = unit(codedBy.item(inputs.item)) as tf.Tensor3D;
+    return attendCodes(0, { queries, similar }, inputs.sequence, mapped, parameters);
+  };
+
+  /**
+   * Student vector in training: what the codes name is looked up where personal codebooks are made anyway (`personal`); otherwise the
+   * looked-up codes attend themselves, which gives the same without the codes that nobody asked for. So do those of the first level
+   * where its similarity is straight-through, since every candidate then has a gradient of its own.
+   */
+  const attendSelected = (
+    inputs: RequestInputs,
+    { codes }: Quantised,
+    tables: readonly Queries<tf.Tensor2D>[],
+    mapped: MappedSequence,
+    parameters: Parameters,
+    personal?: readonly tf.Tensor3D[],
+  ): tf.Tensor3D => {
+    const [requests, candidates] = inputs.mask.shape;
     const direct = unit(tf.reshape(codedBy.item(inputs.item), [-1, coded]));
-    const vectors = quantised.chosen.map((codes, level) => {
-      const decoded = decodedCodes(codes, parameters);
-      const similarity =
-        level === 0 && student.straightThrough
-          ? tf.add(decoded, tf.sub(direct, stopGradient(direct)))
-          : decoded;
-      const perRequest = (x: tf.Tensor, size: number) =>
-        tf.reshape<tf.Rank.R3>(x, [requests, candidates, size]);
+    const vectors = levels.map((level) => {
+      const straight = level === 0 && student.straightThrough;
+      if (personal && !straight)
+        return lookUpPersonal(personal[level]!, tf.reshape(codes[level]!, [requests, candidates]));
+      const chosen = (table: tf.Tensor2D) => tf.gather(table, codes[level]!);
+      const perRequest = (x: tf.Tensor) => tf.reshape<tf.Rank.R3>(x, [requests, candidates, x.shape[1]!]);
+      const queries = chosen(tables[level]!.queries);
+      const decoded = chosen(tables[level]!.similar);
+      const similar = straight ? tf.add(decoded, tf.sub(direct, stopGradient(direct))) : decoded;
       return attendCodes(
         level,
-        perRequest(codes, codebook.latentWidth),
-        perRequest(similarity, coded),
+        { queries: perRequest(queries), similar: perRequest(similar) },
         inputs.sequence,
         mapped,
         parameters,
@@ -192,9 +228,11 @@ export function tarqTerm({
       };
     },
 
-    userSide: (_user, _context, sequence, parameters) => ({
-      codebook: tf.concat(personalCodebooks(sequence, parameters), 1), // [request, level * code, width]
-    }),
+    userSide(_user, _context, sequence, parameters) {
+      const mapped = mapSequence(sequence, parameters);
+      const personal = personalCodebooks(allQueries(parameters), sequence, mapped, parameters);
+      return { codebook: tf.concat(personal, 1) }; // [request, level * code, width]
+    },
 
     itemSide(itemInput, parameters) {
       const { leading, quantised } = quantiseItems(itemInput, parameters);
@@ -219,7 +257,19 @@ export function tarqTerm({
 
     trainScore(inputs: RequestInputs, parameters: Parameters, guide: TrainingGuide): TrainedScore {
       const { input, latent, quantised } = quantiseItems(inputs.item, parameters);
-      const vector = attendSelected(inputs, quantised, parameters);
+      const mapped = mapSequence(inputs.sequence, parameters);
+      const queries = allQueries(parameters);
+      const aligns = guide.teacherVector && losses.alignment > 0;
+      const personal = aligns && personalOfSample(inputs, queries, mapped, parameters);
+      const everyone = personal && personal[0]!.shape[0] === inputs.mask.shape[0];
+      const vector = attendSelected(
+        inputs,
+        quantised,
+        queries,
+        mapped,
+        parameters,
+        everyone ? personal : undefined,
+      );
       const logits = head(vector, projection(inputs.item, parameters), parameters);
       const decode = (x: tf.Tensor2D) => autoencoder.decode(x, parameters);
       const terms: Record<string, tf.Scalar> = {
@@ -234,20 +284,20 @@ export function tarqTerm({
       };
       if (guide.teacherVector) {
         terms.reconstruction = reconstructionLoss(vector, guide.teacherVector, guide.mask);
-        const { mask } = guide;
-        const [requests, candidates] = mask.shape;
-        terms.alignment = sampledAlignment(
-          {
-            latent: tf.reshape(latent, [requests, candidates, codebook.latentWidth]),
-            raw: autoencoder.codebooks(parameters),
-            teacher: guide.teacherVector,
-            personal: (sequence) => personalCodebooks(sequence, parameters),
-            codes: quantised.codes.map((codes) => tf.reshape<tf.Rank.R2>(codes, [requests, candidates])),
-            mask,
-            sequence: inputs.sequence,
-          },
-          losses,
-        );
+        if (personal) {
+          const perRequest = (codes: tf.Tensor) => tf.reshape<tf.Rank.R2>(codes, guide.mask.shape);
+          terms.alignment = sampledAlignment(
+            {
+              latent: tf.reshape(latent, [...guide.mask.shape, codebook.latentWidth]),
+              raw: autoencoder.codebooks(parameters),
+              teacher: guide.teacherVector,
+              personal,
+              codes: quantised.codes.map(perRequest),
+              mask: guide.mask,
+            },
+            losses,
+          );
+        }
       }
       return { logits, terms, vector };
     },
@@ -255,10 +305,32 @@ export function tarqTerm({
     attentionTerm(inputs, parameters) {
       const { latent, quantised } = quantiseItems(inputs.item, parameters);
       const projected = projection(inputs.item, parameters);
+      const mapped = mapSequence(inputs.sequence, parameters);
       return {
-        approximate: head(attendSelected(inputs, quantised, parameters), projected, parameters),
-        exact: head(attendExactly(inputs, latent, parameters), projected, parameters),
+        approximate: head(
+          attendSelected(inputs, quantised, allQueries(parameters), mapped, parameters),
+          projected,
+          parameters,
+        ),
+        exact: head(attendExactly(inputs, latent, mapped, parameters), projected, parameters),
       };
     },
   };
+
+  /** Personal codebooks of the requests that alignment is computed on. */
+  function personalOfSample(
+    { sequence }: RequestInputs,
+    queries: readonly Queries<tf.Tensor2D>[],
+    { keys, values, similar }: MappedSequence,
+    parameters: Parameters,
+  ): tf.Tensor3D[] {
+    const sampled = sampledRequests(sequence.x.shape[0], losses);
+    const first = firstRequests(sampled);
+    return personalCodebooks(
+      queries,
+      firstSequences(sequence, sampled),
+      { keys: first(keys), values: values.map(first), similar: first(similar) },
+      parameters,
+    );
+  }
 }

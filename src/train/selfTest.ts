@@ -2,6 +2,7 @@
  * A small joint step of the TARQ student on a device: whether its gradients are those of tfjs's own eager CPU backend, an
  * implementation that shares no kernel with ours, and how fast it runs. Data are made up; no config and no files are needed.
  */
+import { lossWeights } from '../config/lossWeights.js';
 import * as tf from '@tensorflow/tfjs';
 import { camelKeys } from '../config/config.js';
 import { configSchema } from '../config/schema.js';
@@ -229,7 +230,7 @@ function settings() {
       distill: { student: { kind: 'tarq' } },
     }),
   );
-  const { student, losses } = distill;
+  const { student } = distill;
   if (student.kind !== 'tarq') return internal('a TARQ student was asked for');
-  return { student, codebook, losses };
+  return { student, codebook, losses: lossWeights(distill) };
 }

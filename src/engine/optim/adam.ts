@@ -35,25 +35,16 @@ export function adam(
       return { parameter: tf.sub(decayed, tf.div(tf.mul(newM, step_size!), root)), slots: [newM, newV] };
     },
     updateInPlace({ parameter, slots, at }, { values, from, factor }, count, scalars) {
-      const stepSize = scalars.step_size!;
-      const rootScale = scalars.root_scale!;
       const kept = weightDecay === 0 ? 1 : scalars.kept!;
-      // One by one: what a list of these is taken apart by keeps V8 from compiling the loop for good.
-      const m = slots[0]!;
-      const v = slots[1]!;
-      const b1 = beta1;
-      const b2 = beta2;
-      const c1 = 1 - beta1;
-      const c2 = 1 - beta2;
-      const e = epsilon;
-      for (let i = 0; i < count; i++) {
-        const gradient = values[from + i]! * factor;
-        const newM = b1 * m[at + i]! + c1 * gradient;
-        const newV = b2 * v[at + i]! + c2 * gradient * gradient;
-        m[at + i] = newM;
-        v[at + i] = newV;
-        parameter[at + i] = kept * parameter[at + i]! - (stepSize * newM) / (rootScale * Math.sqrt(newV) + e);
-      }
+      const rates = {
+        beta1,
+        beta2,
+        epsilon,
+        stepSize: scalars.step_size!,
+        rootScale: scalars.root_scale!,
+        kept,
+      };
+      walk(parameter, slots[0]!, slots[1]!, at, at + count, values, from, factor, rates);
     },
     drift: {
       over(from, to, learningRate) {
@@ -73,4 +64,58 @@ export function adam(
       direction: ([m, v], element) => m![element]! / (Math.sqrt(v![element]!) + epsilon),
     },
   };
+}
+
+interface Rates {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly stepSize: number;
+  readonly rootScale: number;
+  readonly kept: number;
+}
+
+/**
+ * The update of elements `at..end`, two by two: a root takes twenty cycles, and alone in the loop it often waited for the one before
+ * it (V8 gives both the same register), which took twice as long. A function of its own, so that the loop is compiled for four arrays
+ * and nothing else.
+ */
+function walk(
+  parameter: Float32Array,
+  m: Float32Array,
+  v: Float32Array,
+  at: number,
+  end: number,
+  gradients: Float32Array,
+  from: number,
+  factor: number,
+  { beta1: b1, beta2: b2, epsilon, stepSize, rootScale, kept }: Rates,
+): void {
+  const c1 = 1 - b1;
+  const c2 = 1 - b2;
+  let i = at;
+  let j = from;
+  for (; i < end - 1; i += 2, j += 2) {
+    const g0 = gradients[j]! * factor;
+    const g1 = gradients[j + 1]! * factor;
+    const m0 = b1 * m[i]! + c1 * g0;
+    const m1 = b1 * m[i + 1]! + c1 * g1;
+    const v0 = b2 * v[i]! + c2 * g0 * g0;
+    const v1 = b2 * v[i + 1]! + c2 * g1 * g1;
+    const root0 = Math.sqrt(v0);
+    const root1 = Math.sqrt(v1);
+    m[i] = m0;
+    m[i + 1] = m1;
+    v[i] = v0;
+    v[i + 1] = v1;
+    parameter[i] = kept * parameter[i]! - (stepSize * m0) / (rootScale * root0 + epsilon);
+    parameter[i + 1] = kept * parameter[i + 1]! - (stepSize * m1) / (rootScale * root1 + epsilon);
+  }
+  if (i === end) return;
+  const gradient = gradients[j]! * factor;
+  const newM = b1 * m[i]! + c1 * gradient;
+  const newV = b2 * v[i]! + c2 * gradient * gradient;
+  m[i] = newM;
+  v[i] = newV;
+  parameter[i] = kept * parameter[i]! - (stepSize * newM) / (rootScale * Math.sqrt(newV) + epsilon);
 }

@@ -23,11 +23,12 @@ export const broadcasts: Pass = {
         return true;
       }
     }
-    // One operand has the whole shape, so the other needs no expansion.
+    // What is left broadcasts to the same shape.
     const narrow = (value: string, other: string) => {
       const before = graph.producer(value);
-      const whole = graph.shape(other).join() === shape.join();
-      return before?.op === 'Expand' && whole ? before.inputs[0]! : value;
+      if (before?.op !== 'Expand') return value;
+      const source = before.inputs[0]!;
+      return graph.broadcast(source, other).join() === shape.join() ? source : value;
     };
     const first = narrow(a, b);
     const second = narrow(b, first);

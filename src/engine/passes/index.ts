@@ -1,13 +1,23 @@
 /** The passes that every compiled graph goes through, in their order. */
 import type { OnnxGraph } from '../onnx.js';
 import { broadcasts } from './broadcasts.js';
-import { gemmBias } from './gemmBias.js';
-import { negations } from './negations.js';
+import { gemmSums } from './gemmSums.js';
+import { logSoftmax } from './logSoftmax.js';
+import { outputs } from './outputs.js';
 import { Rewriting, type Pass } from './pass.js';
 import { reshapes } from './reshapes.js';
-import { smallFactors } from './smallFactors.js';
+import { scatters } from './scatters.js';
+import { squares } from './squares.js';
 
-export const passes: readonly Pass[] = [reshapes, gemmBias, broadcasts, smallFactors, negations];
+export const passes: readonly Pass[] = [
+  reshapes,
+  gemmSums,
+  broadcasts,
+  logSoftmax,
+  squares,
+  scatters,
+  outputs,
+];
 
 /** The graph after all passes but those named in `without`. */
 export function optimise(graph: OnnxGraph, without: readonly string[] = []): OnnxGraph {

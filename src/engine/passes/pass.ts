@@ -20,6 +20,8 @@ export class Rewriting {
   private readonly readers = new Map<string, number>();
   private readonly replaced = new Map<string, string>();
   private readonly nodes: OnnxNode[] = [];
+  /** Values that are outputs, under the name of the output. */
+  private readonly named = new Map<string, string>();
   private made = 0;
 
   private constructor(
@@ -33,6 +35,7 @@ export class Rewriting {
     }
   }
 
+  /** The graph after the pass. Names of what it adds start with `prefix`. */
   static run(graph: OnnxGraph, pass: Pass, prefix: string): OnnxGraph {
     const rewriting = new Rewriting(graph, prefix);
     for (const node of graph.nodes) {
@@ -42,7 +45,7 @@ export class Rewriting {
     }
     return withoutUnused({
       ...graph,
-      nodes: rewriting.nodes,
+      nodes: rewriting.nodes.map((node) => rewriting.withOutputNames(node)),
       constants: [...rewriting.constants.values()],
     });
   }
@@ -100,6 +103,18 @@ export class Rewriting {
   replace(value: string, by: string): void {
     this.replaced.set(value, by);
     this.readers.set(by, (this.readers.get(by) ?? 0) + (this.readers.get(value) ?? 0));
+  }
+
+  /** Gives a value the name of an output, unless no operation gives it, as with inputs, or it is another output already. */
+  nameOutput(value: string, output: string): boolean {
+    if (!this.producers.has(value) || this.named.has(value)) return false;
+    this.named.set(value, output);
+    return true;
+  }
+
+  private withOutputNames(node: OnnxNode): OnnxNode {
+    const name = (value: string) => this.named.get(value) ?? value;
+    return { ...node, inputs: node.inputs.map(name), outputs: node.outputs.map(name) };
   }
 
   private current(value: string): string {
