@@ -8,8 +8,11 @@ export function testConfig(changes: Record<string, unknown> = {}): Config {
 }
 
 /** The same with another kind of student. */
-export const studentConfig = (kind: 'tarq' | 'prefix' | 'tangent', changes: Record<string, unknown> = {}) =>
-  testConfig({ distill: { student: { kind, ...students[kind], ...changes } } });
+export const studentConfig = (
+  kind: 'tarq' | 'prefix' | 'tangent',
+  changes: Record<string, unknown> = {},
+  losses: Record<string, unknown> = {},
+) => testConfig({ distill: { student: { kind, ...students[kind], ...changes }, losses } });
 
 const students = {
   tarq: { width: 8, heads: 2 },
