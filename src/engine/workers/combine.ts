@@ -32,7 +32,7 @@ export async function combine(
       const parts = await workers.gather(values.subarray(0, rowCount * width));
       whole = addRows(parts, places, width, rows.rowCount);
     } else await workers.sum(values);
-    for (const value of whole) squares += value * value;
+    for (let i = 0; i < whole.length; i++) squares += whole[i]! * whole[i]!;
     outputs[name] = whole;
   }
   return { rows, outputs: { ...outputs, gradient_norm: Float32Array.of(Math.sqrt(squares)) } };
@@ -69,9 +69,12 @@ function addRows(
 ): Float32Array {
   const sums = new Float32Array(count * width);
   parts.forEach((part, worker) => {
-    places[worker]!.forEach((place, row) => {
-      for (let i = 0; i < width; i++) sums[place * width + i]! += part[row * width + i]!;
-    });
+    const to = places[worker]!;
+    for (let row = 0; row < to.length; row++) {
+      const at = to[row]! * width;
+      const from = row * width;
+      for (let i = 0; i < width; i++) sums[at + i]! += part[from + i]!;
+    }
   });
   return sums;
 }
