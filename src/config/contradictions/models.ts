@@ -164,9 +164,9 @@ const listsNameOnce: Check = ({ logs, samples, features, distill, eval: { cutoff
 };
 
 /** The requests that alignment looks at are shared like all others. */
-const workersShareAlignment: Check = ({ training: { workers }, distill: { student, losses } }) => {
-  const { alignment, alignment_requests: requests } = losses;
-  if (student.kind !== 'tarq' || alignment === 0 || requests % workers === 0) return [];
+const workersShareAlignment: Check = ({ training: { workers }, distill }) => {
+  const requests = distill.losses.alignment_requests;
+  if (!vectorLossesOf(distill).includes('alignment') || requests % workers === 0) return [];
   return [
     {
       paths: [
