@@ -6,7 +6,6 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { compile, type CompiledGraph, type Feeds, type Specs, type TensorData } from './compile.js';
-import type { EmbeddingTable } from './embeddings.js';
 import {
   recordGradients,
   withPrefix,
@@ -61,9 +60,8 @@ export class TrainingStep {
     if (!finite) {
       await reportNonFinite({ ...options, step, batch, feeds, outputs });
     }
-    if (this.onHost) this.update(batch, outputs, scalars, report.gradientNorm);
-    else this.accept(batch, outputs);
-    for (const { rows } of Object.values(options.trained)) rows.touched(step, batch.rowIds, batch.rowCount);
+    if (this.onHost) this.update(step, batch, outputs, scalars, report.gradientNorm);
+    else this.accept(step, batch, outputs);
     return report;
   }
 
@@ -75,29 +73,28 @@ export class TrainingStep {
   /** Dense vectors and gathered rows of all models, with the optimiser's arrays. */
   private modelFeeds(batch: FeedBatch): Feeds {
     const feeds: Record<string, TensorData> = {};
-    const gather = (key: string, table: EmbeddingTable) => {
-      const rows = this.spareArray(`gathered:${key}`, batch.rowIds.length * table.width);
-      table.gather(batch.rowIds, batch.rowIds.length, rows);
-      feeds[key] = rows;
+    const { rowIds } = batch;
+    const gathered = (key: string, width: number) =>
+      (feeds[key] = this.spareArray(`gathered:${key}`, rowIds.length * width));
+    const model = (name: string, { vector, table }: ModelState) => {
+      feeds[`vector:${name}`] = vector;
+      table.gather(rowIds, rowIds.length, gathered(`rows:${name}`, table.width));
     };
-    for (const [name, { state, slots, tableSlots }] of Object.entries(this.options.trained)) {
-      feeds[`vector:${name}`] = state.vector;
-      gather(`rows:${name}`, state.table);
+    for (const [name, { state, slots, rows }] of Object.entries(this.options.trained)) {
+      model(name, state);
       if (this.onHost) continue;
-      slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
-      tableSlots.forEach((slot, i) => {
-        gather(`rows:${name}:${i}`, slot);
+      slots.forEach((slot, i) => {
+        feeds[`vector:${name}:${i}`] = slot;
+        rows.gatherSlot(i, rowIds, rowIds.length, gathered(`rows:${name}:${i}`, rows.width));
       });
     }
-    for (const [name, state] of Object.entries(this.options.frozen)) {
-      feeds[`vector:${name}`] = state.vector;
-      gather(`rows:${name}`, state.table);
-    }
+    for (const [name, state] of Object.entries(this.options.frozen)) model(name, state);
     return feeds;
   }
 
   /** Moves parameters and rows by the step's gradients, in place. */
   private update(
+    step: number,
     batch: FeedBatch,
     outputs: Readonly<Record<string, TensorData>>,
     scalars: Readonly<Record<string, number>>,
@@ -105,16 +102,11 @@ export class TrainingStep {
   ): void {
     const { optimizer, clipNorm, trained } = this.options;
     const factor = clipNorm === 0 ? 1 : Math.min(1, clipNorm / (gradientNorm + 1e-12));
-    for (const [name, { state, slots, tableSlots }] of Object.entries(trained)) {
+    for (const [name, { state, slots, rows }] of Object.entries(trained)) {
       const dense = { values: outputs[`gradient:vector:${name}`] as Float32Array, from: 0, factor };
       optimizer.updateInPlace({ parameter: state.vector, slots, at: 0 }, dense, state.vector.length, scalars);
-      const { width, values: parameter } = state.table;
-      const rowSlots = tableSlots.map((slot) => slot.values);
       const values = outputs[`gradient:rows:${name}`] as Float32Array;
-      for (let i = 0; i < batch.rowCount; i++) {
-        const place = { parameter, slots: rowSlots, at: batch.rowIds[i]! * width };
-        optimizer.updateInPlace(place, { values, from: i * width, factor }, width, scalars);
-      }
+      rows.update(step, batch.rowIds, batch.rowCount, { values, factor }, scalars);
     }
   }
 
@@ -123,18 +115,17 @@ export class TrainingStep {
   }
 
   /** Makes the step's outputs the state; the old arrays become the next step's output buffers. */
-  private accept(batch: FeedBatch, outputs: Readonly<Record<string, TensorData>>): void {
+  private accept(step: number, batch: FeedBatch, outputs: Readonly<Record<string, TensorData>>): void {
     const swap = (key: string, old: Float32Array): Float32Array => {
       this.spare.set(key, old);
       return outputs[key] as Float32Array;
     };
-    for (const [name, { state, slots, tableSlots }] of Object.entries(this.options.trained)) {
+    for (const [name, { state, slots, rows }] of Object.entries(this.options.trained)) {
       state.vector = swap(`new:vector:${name}`, state.vector);
       slots.forEach((slot, i) => (slots[i] = swap(`new:vector:${name}:${i}`, slot)));
-      state.table.scatter(batch.rowIds, batch.rowCount, outputs[`new:rows:${name}`] as Float32Array);
-      tableSlots.forEach((slot, i) => {
-        slot.scatter(batch.rowIds, batch.rowCount, outputs[`new:rows:${name}:${i}`] as Float32Array);
-      });
+      const rowSlots = slots.map((_, i) => outputs[`new:rows:${name}:${i}`] as Float32Array);
+      const newRows = outputs[`new:rows:${name}`] as Float32Array;
+      rows.scatter(step, batch.rowIds, batch.rowCount, newRows, rowSlots);
     }
   }
 

@@ -98,7 +98,9 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
   const stage = new Stage(name, run.folder, run.config, run.progress, upstream, dependencies.sources);
   await prepareFolder(stage, key, forced);
 
-  const result = await definition.work(stage, run.config);
+  const result = await definition.work(stage, run.config).finally(() => {
+    stage.close();
+  });
 
   const seconds = (Date.now() - startedAt.getTime()) / 1000;
   const manifest: Manifest = {

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { fitContext, studentPlan } from '../../test/support/studentTraining.js';
 import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
-import { blockOf, cpu, stateOf } from '../../test/support/models.js';
+import { blockOf, cpu, stateOf, valuesOf } from '../../test/support/models.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { RandomStream } from '../engine/random.js';
 import type { ModelState } from '../engine/state.js';
@@ -42,7 +42,7 @@ const dyingAt = (step: number): Progress => ({
 
 const bytesOf = ({ best, epochs, log, steps, position }: FitResult) => ({
   vector: best[roles.model]!.vector,
-  table: best[roles.model]!.table.values,
+  table: valuesOf(best[roles.model]!.table),
   epochs,
   log,
   steps,

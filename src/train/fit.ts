@@ -13,20 +13,16 @@ import { makeOptimizer } from '../engine/optim/make.js';
 import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
 import { copyState, type ModelState } from '../engine/state.js';
-import {
-  settledState,
-  trainedModel,
-  type FeedBatch,
-  type LossFunction,
-  type TrainedModel,
-} from '../engine/gradients.js';
+import { settledState, type FeedBatch, type LossFunction, type TrainedModel } from '../engine/gradients.js';
 import { TrainingStep } from '../engine/step.js';
 import { auc } from '../metrics/auc.js';
+import { diskProblem } from '../run/files.js';
 import type { Progress } from '../run/progress.js';
 import { BatchStream, startPosition, type BlockSource, type StreamPosition } from './batchStream.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { logArrays, restoreArrays, restoreLog, trainingArrays } from './trainingArrays.js';
 import { openSplit, scoreSplit } from './scoring.js';
+import { TrainedTables, type TableMarks } from './trainedTables.js';
 
 export interface FitPlan {
   /** Names the training in progress, logs and checkpoints. */
@@ -84,6 +80,8 @@ export interface FitContext {
   /** Folder that the batch of a non-finite step is saved to. */
   readonly saveTo: string;
   readonly progress: Progress;
+  /** Is given what the result is read from; to be closed when it is not needed any more. */
+  readonly closeLater: (file: { close(): void }) => void;
 }
 
 /** One validation. */
@@ -120,12 +118,18 @@ interface Progressed {
   readonly epochFirstStep: number;
   readonly bestAt: number;
   readonly finished: boolean;
+  /** Where the embeddings lie in files. */
+  readonly tables: TableMarks;
 }
 
 export async function fit(plan: FitPlan, context: FitContext): Promise<FitResult> {
-  const training = await Training.start(plan, context);
-  if (!training.finished) await training.run();
-  return training.result();
+  try {
+    const training = await Training.start(plan, context);
+    if (!training.finished) await training.run();
+    return training.result();
+  } catch (cause) {
+    throw diskProblem(folderOf(plan, context), cause);
+  }
 }
 
 class Training {
@@ -139,7 +143,7 @@ class Training {
   private constructor(
     private readonly plan: FitPlan,
     private readonly context: FitContext,
-    private readonly models: Readonly<Record<string, TrainedModel>>,
+    private readonly tables: TrainedTables,
     private state: Progressed,
     log: Record<string, number[]>,
     best: Record<string, ModelState>,
@@ -151,12 +155,23 @@ class Training {
   static async start(plan: FitPlan, context: FitContext): Promise<Training> {
     const optimizer = trainingOptimizer(context.training);
     const { learningRate } = budgetOf(plan, context);
-    const models = mapValues(plan.trained, (state) => trainedModel(state, optimizer, learningRate));
-    const checkpoint = await readCheckpoint<Progressed>(folderOf(plan, context), context.progress);
+    const folder = folderOf(plan, context);
+    const checkpoint = await readCheckpoint<Progressed>(folder, context.progress);
+    const marks = checkpoint && checkpoint.state.tables;
+    const tables = await TrainedTables.open(
+      plan.trained,
+      context.training,
+      optimizer,
+      learningRate,
+      folder,
+      marks,
+    );
+    context.closeLater(tables);
     const best = mapValues(plan.trained, copyState);
     if (checkpoint) {
-      restoreArrays(trainingArrays(models, best), checkpoint.tensors);
-      return new Training(plan, context, models, checkpoint.state, restoreLog(checkpoint.tensors), best);
+      restoreArrays(trainingArrays(tables.models, best), checkpoint.tensors);
+      const kept = mapValues(best, (state, name) => tables.remembered(name, state));
+      return new Training(plan, context, tables, checkpoint.state, restoreLog(checkpoint.tensors), kept);
     }
     const { requests } = budgetOf(plan, context);
     const before = plan.epochsBefore ?? 0;
@@ -171,8 +186,13 @@ class Training {
       epochFirstStep: 0,
       bestAt: -1,
       finished: false,
+      tables: {},
     };
-    return new Training(plan, context, models, state, {}, best);
+    return new Training(plan, context, tables, state, {}, best);
+  }
+
+  private get models(): Readonly<Record<string, TrainedModel>> {
+    return this.tables.models;
   }
 
   get finished(): boolean {
@@ -304,7 +324,7 @@ class Training {
     const epochs = [...this.state.epochs, report];
     const bestBefore = this.state.epochs[this.state.bestAt]?.validationAuc ?? null;
     const isBest = !validation || bestBefore === null || (value !== null && value > bestBefore);
-    if (isBest) this.best = this.settled;
+    if (isBest) this.best = mapValues(this.settled, (state, name) => this.keep(state, name));
     const bestAt = isBest ? epochs.length - 1 : this.state.bestAt;
     const outOfPatience = validation !== undefined && epochs.length - 1 - bestAt >= validation.patience;
     this.state = {
@@ -324,6 +344,11 @@ class Training {
     );
   }
 
+  /** A settled state as one that stays. */
+  private keep(state: ModelState, name: string): ModelState {
+    return { ...state, table: this.models[name]!.rows.keep(this.state.step, state.table) };
+  }
+
   private async validate({ score, shape }: NonNullable<FitPlan['validation']>): Promise<number | null> {
     const { plan, context } = this;
     this.validator ??= new Forward(`${plan.name}-validation`, score, context.device);
@@ -333,8 +358,10 @@ class Training {
   }
 
   private async save(): Promise<void> {
+    const state = { ...this.state, tables: this.tables.marks() };
     const tensors = { ...trainingArrays(this.models, this.best), ...logArrays(this.log) };
-    await writeCheckpoint(folderOf(this.plan, this.context), { state: this.state, tensors });
+    await writeCheckpoint(folderOf(this.plan, this.context), { state, tensors });
+    this.tables.checkpointed();
   }
 }
 

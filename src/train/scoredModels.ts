@@ -12,7 +12,7 @@ import type { ModelName } from '../metrics/metricRow.js';
 import type { ScoredSet } from '../metrics/scoredSet.js';
 import { scoreSplit, type ScoredSplit } from './scoring.js';
 import { itemStates, scoreFromStates, type ItemStates } from './threeSides.js';
-import { readModelState, type Workbench } from './workbench.js';
+import type { Workbench } from './workbench.js';
 
 /** One set on one split with the logits of every model. */
 export interface Scored {
@@ -39,9 +39,9 @@ export async function openScorers(
 }
 
 async function preRankerScorer(bench: Workbench, config: Config, name: PreRankerName): Promise<Scorer> {
-  const { data, device, stage } = bench;
+  const { data, device } = bench;
   const named = preRanker(name, config, bench.frame);
-  const state = await readModelState(await stage.read('distill', `${name}.safetensors`));
+  const state = await bench.readModel('distill', `${name}.safetensors`);
   let items: ItemStates | null = null;
   return async (set, split) => {
     items ??= await withStoredCodes(bench, await itemStates(data, named, state, device));
@@ -50,9 +50,9 @@ async function preRankerScorer(bench: Workbench, config: Config, name: PreRanker
 }
 
 async function teacherScorer(bench: Workbench, config: Config): Promise<Scorer> {
-  const { data, device, stage } = bench;
+  const { data, device } = bench;
   const { ranker, needs } = teacherModel(config, bench.frame);
-  const state = await readModelState(await stage.read('teacher', 'teacher.safetensors'));
+  const state = await bench.readModel('teacher', 'teacher.safetensors');
   return async (set, split) => {
     const forward = new Forward('teacher', rankerScores(ranker, data.layout, set), device);
     const scores = await scoreSplit(

@@ -6,11 +6,12 @@ import { EncodedData, type SetName } from '../data/encodedData.js';
 import { parseTransform } from '../data/features.js';
 import type { Device } from '../engine/device.js';
 import { openDevice } from '../engine/openDevice.js';
-import { EmbeddingTable } from '../engine/embeddings.js';
+import { MemoryTable } from '../engine/embeddings.js';
 import { RandomStream } from '../engine/random.js';
-import { readSafetensors } from '../engine/safetensors.js';
-import { modelState, tableTensor, type Initial, type ModelState } from '../engine/state.js';
-import { CascadeError, internal } from '../errors.js';
+import { readModel } from '../engine/modelFile.js';
+import { SeededTable } from '../engine/seededTable.js';
+import { modelState, type Initial, type ModelState } from '../engine/state.js';
+import { CascadeError } from '../errors.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { studentCodes, type ModelFrame } from '../models/registry.js';
 import type { Stage } from '../run/stage.js';
@@ -64,7 +65,13 @@ export class Workbench {
       checkpointFolder: stage.checkpointFolder,
       saveTo: stage.folder,
       progress: stage.progress,
+      closeLater: stage.closeLater,
     };
+  }
+
+  /** A model that an earlier stage wrote. */
+  async readModel(from: 'codebook' | 'teacher' | 'distill', file: string): Promise<ModelState> {
+    return readModel(await this.stage.read(from, file), this.stage.closeLater);
   }
 
   random(name: string): RandomStream {
@@ -76,14 +83,13 @@ export class Workbench {
    * differences are paired.
    */
   newState(initial: Initial, kind: 'pre_ranker' | 'teacher'): ModelState {
-    const { layout } = this.data;
-    const { initScale } = this.config.features;
-    const table = EmbeddingTable.random(
-      layout.rows,
-      layout.width,
-      initScale,
-      this.random(`initial/${kind}/embeddings`),
-    );
+    const { rows, width } = this.data.layout;
+    const { initScale: deviation } = this.config.features;
+    const stream = this.random(`initial/${kind}/embeddings`);
+    const table =
+      this.config.training.embeddings.kind === 'file'
+        ? new SeededTable({ rows, width, deviation, key: stream.key })
+        : MemoryTable.random(rows, width, deviation, stream);
     return modelState(initial, table);
   }
 
@@ -110,17 +116,4 @@ function baseLogit(data: EncodedData): number {
     });
   }
   return Math.log(positives / (rows - positives));
-}
-
-/** Reads a model's file. */
-export async function readModelState(path: string): Promise<ModelState> {
-  const { tensors } = await readSafetensors(path);
-  const initial: Record<string, Initial[string]> = {};
-  for (const [name, { shape, values }] of Object.entries(tensors)) {
-    if (!(values instanceof Float32Array)) internal(`${path}: ${name} is not of type float32`);
-    if (name !== tableTensor) initial[name] = { shape, values };
-  }
-  const stored = tensors[tableTensor] ?? internal(`${path} has no embeddings`);
-  const [rows, width] = stored.shape as [number, number];
-  return modelState(initial, EmbeddingTable.from(rows, width, stored.values as Float32Array));
 }

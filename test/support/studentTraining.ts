@@ -61,4 +61,5 @@ export const fitContext = (
   checkpointFolder,
   saveTo: checkpointFolder,
   progress,
+  closeLater: () => undefined,
 });
