@@ -1,7 +1,7 @@
 /**
- * The rows of a table in training in a sparse file (rowFile.ts): weights, slots, step and remembered weights of a row side by side. Rows
- * in use lie in a cache of fixed size; memory does not grow with the table, and a step costs as much as its batch has rows. A row that
- * no step has touched is not in the file: it is what the `base` says, first values from the seed or an earlier model's.
+ * The rows of a table in training in a file (rowFile.ts): weights, slots, step and remembered weights of a row side by side. Rows in
+ * use lie in a cache of fixed size; memory does not grow with the table, and a step costs as much as its batch has rows. A row that no
+ * step has touched is not in the file: it is what the `base` says, first values from the seed or an earlier model's.
  *
  * Changed rows are written all together, in the order of the file, when the cache has no place left and at checkpoints. Two widths of
  * weights a row: the present ones, and those of the best epoch so far where the row has changed since, so that the best model is kept
@@ -9,7 +9,7 @@
  */
 import type { EmbeddingTable, Seeding, SparseTable } from './embeddings.js';
 import { RowCache } from './rowCache.js';
-import { RowFile } from './rowFile.js';
+import { none, RowFile, type RowFileMark } from './rowFile.js';
 import type { KeptRows, RowReader, RowStore } from './rowStore.js';
 
 export interface FileRowsOptions {
@@ -24,15 +24,15 @@ export interface FileRowsOptions {
 
 /** What a checkpoint must know to go on from it. */
 export interface RowsMark {
-  readonly generation: number;
+  readonly file: RowFileMark;
   readonly kept: { readonly present: number; readonly step: number };
 }
 
 /** Words of a record before its numbers: the step after which it holds, the mark of its remembered weights. */
 const headWords = 2;
 
-/** Bytes that a place takes beside its numbers: row, last use, step, mark, generation, whether it changed. */
-const placeBytes = 4 + 8 + 4 + 4 + 4 + 1;
+/** Bytes that a place takes beside its numbers: row, last use, step, mark, record, generation, whether it changed. */
+const placeBytes = 4 + 8 + 4 + 4 + 4 + 4 + 1;
 
 export class FileRows implements RowStore {
   readonly table: SparseTable;
@@ -42,7 +42,8 @@ export class FileRows implements RowStore {
   readonly kept: KeptRows;
   private readonly cache: RowCache;
   private readonly file: RowFile;
-  private readonly writtenIn: Int32Array; // [place] generation; 0 = not in the file
+  private readonly record: Int32Array; // [place] its number in the file, or `none`
+  private readonly writtenIn: Int32Array; // [place] generation of the record
   private readonly isChanged: Uint8Array; // [place]
   private readonly words: Int32Array;
   private readonly numbers: Float32Array; // the same bytes
@@ -57,7 +58,7 @@ export class FileRows implements RowStore {
     this.numbers = new Float32Array(this.words.buffer);
     this.row = new Float32Array(width);
     this.file = resume
-      ? RowFile.resume(path, rows, this.words.length, resume.generation)
+      ? RowFile.resume(path, rows, this.words.length, resume.file)
       : RowFile.create(path, rows, this.words.length);
     this.cache = new RowCache(cacheBytes / (placeBytes + 4 * arrays * width));
     const { places } = this.cache;
@@ -70,6 +71,7 @@ export class FileRows implements RowStore {
       mark: new Int32Array(places),
       ...(resume?.kept ?? { present: 0, step: 0 }),
     };
+    this.record = new Int32Array(places);
     this.writtenIn = new Int32Array(places);
     this.isChanged = new Uint8Array(places);
     this.table = this.view((place, into, at) => {
@@ -97,8 +99,8 @@ export class FileRows implements RowStore {
     return new FileView(this, this.options.base, read);
   }
 
-  arrays(): Record<string, Int32Array> {
-    return { blocks: this.file.blocks };
+  arrays(): Record<string, never> {
+    return {};
   }
 
   /** Makes the file hold every change, for a checkpoint with this mark. */
@@ -106,7 +108,7 @@ export class FileRows implements RowStore {
     this.flush();
     this.file.sync();
     const { present, step } = this.kept;
-    return { generation: this.file.generation + 1, kept: { present, step } };
+    return { file: this.file.mark, kept: { present, step } };
   }
 
   /** The checkpoint with the mark is written: what the file was before it is not needed any more. */
@@ -125,37 +127,49 @@ export class FileRows implements RowStore {
   }
 
   private flush(): void {
-    const { cache, isChanged } = this;
-    let count = 0;
-    for (let place = 0; place < isChanged.length; place++) count += isChanged[place]!;
-    if (count === 0) return;
-    // Sorted by row with its place behind it: both are whole numbers below 2^31, and their mix is exact in 53 bits up to 2^22 places.
-    const order = new Float64Array(count);
-    for (let place = 0, i = 0; place < isChanged.length; place++) {
-      if (isChanged[place]) order[i++] = cache.rowAt(place) * cache.places + place;
-    }
-    order.sort();
-    const places = Int32Array.from(order, (mixed) => mixed % cache.places);
-    const rows = Int32Array.from(places, (place) => cache.rowAt(place));
+    const { cache, isChanged, record } = this;
+    const changed = (isNew: boolean) => (place: number) =>
+      isChanged[place] === 1 && (record[place] === none) === isNew;
+    const known = this.sorted(changed(false), (place) => record[place]!);
+    const added = this.sorted(changed(true), (place) => cache.rowAt(place));
+    const places = new Int32Array(known.length + added.length);
+    if (places.length === 0) return;
+    places.set(known);
+    places.set(added, known.length);
+    const numbers = places.map((place) => record[place]!);
     this.file.write(
-      rows,
+      places.map((place) => cache.rowAt(place)),
+      numbers,
       (i) => this.writtenIn[places[i]!]!,
       (i, into, at) => {
         this.pack(places[i]!);
         into.set(this.words, at);
       },
     );
-    for (const place of places) {
+    places.forEach((place, i) => {
+      record[place] = numbers[i]!;
       this.writtenIn[place] = this.file.generation;
       isChanged[place] = 0;
-    }
+    });
+  }
+
+  /** Some places in the order of a whole number below 2^31; it stands before the place in 53 bits, since there are 2^22 places at most. */
+  private sorted(isWanted: (place: number) => boolean, number: (place: number) => number): Int32Array {
+    const { places } = this.cache;
+    let count = 0;
+    for (let place = 0; place < places; place++) if (isWanted(place)) count++;
+    const order = new Float64Array(count);
+    for (let place = 0, i = 0; place < places; place++)
+      if (isWanted(place)) order[i++] = number(place) * places + place;
+    return Int32Array.from(order.sort(), (mixed) => mixed % places);
   }
 
   private load(row: number, place: number): void {
     const { width } = this.table;
-    const generation = this.file.read(row, this.words);
-    this.writtenIn[place] = generation;
-    if (generation > 0) {
+    const record = this.file.find(row);
+    this.record[place] = record;
+    if (record !== none) {
+      this.writtenIn[place] = this.file.read(row, record, this.words);
       this.unpack(place);
       return;
     }

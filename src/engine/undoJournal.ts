@@ -1,6 +1,6 @@
 /**
  * What records of a file were before they were written over: enough to take the file back to the last checkpoint. An entry is on the
- * disk before its record is touched. Words of 32 bits: checksum, row, the record as it was.
+ * disk before its record is touched. Words of 32 bits: checksum, number of the record, the record as it was.
  */
 import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync } from 'node:fs';
 import { CascadeError } from '../errors.js';
@@ -30,11 +30,11 @@ export class UndoJournal {
     return 2 + this.recordWords;
   }
 
-  /** Adds what the record of a row was; it is kept when `sync` returns. */
-  append(row: number, record: Int32Array): void {
+  /** Adds what a record was; it is kept when `sync` returns. */
+  append(number: number, record: Int32Array): void {
     const { entryWords, buffer } = this;
     const at = this.buffered * entryWords;
-    buffer[at + 1] = row;
+    buffer[at + 1] = number;
     buffer.set(record, at + 2);
     buffer[at] = entryChecksum(buffer.subarray(at + 1, at + entryWords));
     if (++this.buffered === entriesPerWrite) this.writeBuffer();
@@ -49,14 +49,14 @@ export class UndoJournal {
    * The records that are to be put back. The last entry may be half there: its process was stopped before it touched the record. Any
    * other fault is damage.
    */
-  *entries(): Generator<{ readonly row: number; readonly record: Int32Array }> {
+  *entries(): Generator<{ readonly number: number; readonly record: Int32Array }> {
     const entry = new Int32Array(this.entryWords);
     for (let at = 0; ; at += entry.byteLength) {
       const bytes = readAt(this.file, entry, at);
       // A disk that lost its power may have kept the length of what was being written and not its bytes.
       if (bytes < entry.byteLength || entry[0] === 0) return;
       if (entry[0] !== entryChecksum(entry.subarray(1))) throw damaged(this.path, at / entry.byteLength);
-      yield { row: entry[1]!, record: entry.subarray(2) };
+      yield { number: entry[1]!, record: entry.subarray(2) };
     }
   }
 
@@ -80,11 +80,11 @@ export class UndoJournal {
 }
 
 /** Of words as a checksum, never 0. */
-const entryChecksum = (words: Int32Array) => checksum(0, words) || 1;
+const entryChecksum = (words: Int32Array) => checksum(words) || 1;
 
 /** 32 bits of words; a change of any one word changes it (MurmurHash3's round, A. Appleby, without its end). */
-export function checksum(start: number, words: Int32Array): number {
-  let hash = start | 0;
+export function checksum(words: Int32Array): number {
+  let hash = 0;
   for (let i = 0; i < words.length; i++) {
     hash ^= words[i]!;
     hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64;

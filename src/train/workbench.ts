@@ -1,12 +1,13 @@
 /** What every training stage opens first: the encoded samples (each file verified), the device, first values that models share. */
 import { readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import type { Config } from '../config/config.js';
 import type { BlockShape } from '../data/batches.js';
 import { EncodedData, type SetName } from '../data/encodedData.js';
 import { parseTransform } from '../data/features.js';
 import type { Device } from '../engine/device.js';
 import { openDevice } from '../engine/openDevice.js';
-import { MemoryTable } from '../engine/embeddings.js';
+import { MemoryTable, type EmbeddingTable } from '../engine/embeddings.js';
 import { RandomStream } from '../engine/random.js';
 import { readModel } from '../engine/modelFile.js';
 import { SeededTable } from '../engine/seededTable.js';
@@ -83,20 +84,39 @@ export class Workbench {
    * differences are paired.
    */
   newState(initial: Initial, kind: 'pre_ranker' | 'teacher'): ModelState {
+    return modelState(initial, this.newTable(this.random(`initial/${kind}/embeddings`)));
+  }
+
+  private newTable(stream: RandomStream): EmbeddingTable {
     const { rows, width } = this.data.layout;
-    const { initScale: deviation } = this.config.features;
-    const stream = this.random(`initial/${kind}/embeddings`);
-    const table =
-      this.config.training.embeddings.kind === 'file'
-        ? new SeededTable({ rows, width, deviation, key: stream.key })
-        : MemoryTable.random(rows, width, deviation, stream);
-    return modelState(initial, table);
+    const { features, training } = this.config;
+    const deviation = features.initScale;
+    if (training.embeddings.kind === 'file')
+      return new SeededTable({ rows, width, deviation, key: stream.key });
+    refuseTooLarge(rows, width);
+    return MemoryTable.random(rows, width, deviation, stream);
   }
 
   initialStream(kind: 'pre_ranker' | 'teacher'): RandomStream {
     return this.random(`initial/${kind}`);
   }
 }
+
+/** A table that will not fit is said at once, and not by the system when hours have passed. */
+export function refuseTooLarge(rows: number, width: number, memory = totalmem()): void {
+  const bytes = rows * width * 4 * tablesInTraining;
+  if (bytes <= memory) return;
+  const gigabytes = (count: number) => (count / 1e9).toFixed(0);
+  throw new CascadeError({
+    code: 'training.table_too_large',
+    where: 'features',
+    what: `The embedding table has ${rows} rows of ${width} numbers; to train it in memory takes ${gigabytes(bytes)} GB, and this machine has ${gigabytes(memory)}.`,
+    mend: 'Set training.embeddings.kind to file, or give hashed features fewer buckets.',
+  });
+}
+
+/** Weights, two moments of Adam, the settled table of an epoch's end and the best epoch's. */
+const tablesInTraining = 5;
 
 function baseLogit(data: EncodedData): number {
   let rows = 0;

@@ -59,7 +59,7 @@ const embeddings = z.discriminatedUnion('kind', [
     kind: z
       .literal('file')
       .describe(
-        'in sparse files of the run folder, for vocabularies larger than memory: only rows in use are in memory, only rows that training touched are on the disk',
+        'in files of the run folder, for vocabularies larger than memory: only rows in use are in memory; the disk holds the rows that training touched, and 4 bytes for each other',
       ),
     cache_megabytes: key(
       z.int().min(1).max(4096).default(256),
