@@ -1,9 +1,12 @@
 import {
   closeSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -183,6 +186,15 @@ describe('a table in a file', () => {
     truncateSync(path, 900);
     await expect(fit(plan(seeded, 2), context(flipped, tinyFile))).rejects.toMatchObject({
       problems: [{ code: 'run.damaged_embeddings' }],
+    });
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says that the disk is full, once, and where', async () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, 'two_tower'));
+    symlinkSync('/dev/full', join(folder, 'two_tower', 'model.rows.index'));
+    await expect(fit(plan(seeded, 1), context(folder, tinyFile))).rejects.toMatchObject({
+      problems: [{ code: 'disk.full', where: join(folder, 'two_tower') }],
     });
   });
 
