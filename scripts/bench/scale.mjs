@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from '../runs.mjs';
 
@@ -29,7 +29,7 @@ const short = {
   'distill.rivals': '[]',
   'eval.bootstrap': 100,
 };
-const usage = fileURLToPath(new URL('reportUsage.mjs', import.meta.url));
+const usage = join(dirname(fileURLToPath(import.meta.url)), 'reportUsage.mjs');
 
 function runStage(stage, run, size) {
   const settings = Object.entries({ ...short, 'logs.users': size * users });
