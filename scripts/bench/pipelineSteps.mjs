@@ -5,7 +5,7 @@
 import { configSchema } from '../../dist/config/schema.js';
 import { camelKeys } from '../../dist/config/config.js';
 import { lossWeights } from '../../dist/config/lossWeights.js';
-import { EmbeddingTable } from '../../dist/engine/embeddings.js';
+import { MemoryTable } from '../../dist/engine/embeddings.js';
 import { trainedModel } from '../../dist/engine/gradients.js';
 import { makeOptimizer } from '../../dist/engine/optim/make.js';
 import { RandomStream } from '../../dist/engine/random.js';
@@ -139,7 +139,7 @@ export function makeStep(name, { threads = 1, without = [], workers = oneWorker,
 /** First values, moved a little so that nothing is zero: gates and soft count start closed. */
 function firstState(role, model) {
   const stream = RandomStream.of(2, role);
-  const table = EmbeddingTable.random(layout.rows, layout.width, 0.3, stream);
+  const table = MemoryTable.random(layout.rows, layout.width, 0.3, stream);
   const state = modelState(model.initial(stream), table);
   state.vector.forEach((value, i) => (state.vector[i] = value + 0.02 * stream.normal()));
   return state;

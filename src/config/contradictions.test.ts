@@ -411,6 +411,17 @@ test('workers share the requests that alignment looks at', () => {
   expect(complaint(withLines('training: {workers: 3}'))).toBe('no problem');
 });
 
+test('workers keep embedding tables in memory', () => {
+  const inFiles = withLines('training: {workers: 2, embeddings: {kind: file}}');
+  expect(complaint(inFiles)).toMatchInlineSnapshot(`
+    "error  config.contradiction  pipeline.yaml:6:37  training.embeddings.kind
+           \`training.embeddings.kind\` is file, and 2 workers (\`training.workers\`) cannot share a file.
+           Set at: training.embeddings.kind (pipeline.yaml:6:37), training.workers (pipeline.yaml:6:12).
+           Train with one worker, or keep the tables in memory."
+  `);
+  expect(complaint(inFiles, 'training.workers=1')).toBe('no problem');
+});
+
 test('a logged teacher has no vector that a student could be drawn to', () => {
   const tarq = ['distill.student.kind=tarq', 'distill.teacher=logged'];
   expect(complaint(smallPipeline, ...tarq, 'distill.losses.alignment=0')).toMatchInlineSnapshot(`

@@ -7,6 +7,7 @@
 import type { TensorData } from '../engine/compile.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import { internal } from '../errors.js';
+import { Distinct } from './distinct.js';
 import type { EncodedData, SetName } from './encodedData.js';
 import type { FeatureGroup } from './inputLayout.js';
 import type { RequestRef } from './requestOrder.js';
@@ -50,16 +51,13 @@ const noValue = 2 ** 31 - 1;
 const unknownValue = -2;
 
 export class BatchAssembler {
-  private readonly items: Distinct;
-  private readonly rows: Distinct;
+  private readonly items = new Distinct();
+  private readonly rows = new Distinct();
 
   constructor(
     private readonly data: EncodedData,
     private readonly needs: BatchNeeds,
-  ) {
-    this.items = new Distinct(data.items.count);
-    this.rows = new Distinct(data.layout.rows);
-  }
+  ) {}
 
   assemble(blocks: readonly Block[]): FeedBatch {
     const arrays = new NamedArrays();
@@ -227,36 +225,6 @@ function paddedLength(length: number): number {
   let size = 64;
   while (size < length) size = Math.ceil((size * 1.25) / 64) * 64;
   return size;
-}
-
-/** A list of distinct whole numbers below a bound, in order of first appearance. */
-class Distinct {
-  private readonly placeOf: Int32Array;
-  private readonly members: number[] = [];
-
-  constructor(bound: number) {
-    this.placeOf = new Int32Array(bound).fill(-1);
-  }
-
-  get count(): number {
-    return this.members.length;
-  }
-
-  place(member: number): number {
-    const known = this.placeOf[member]!;
-    if (known >= 0) return known;
-    this.members.push(member);
-    return (this.placeOf[member] = this.members.length - 1);
-  }
-
-  list(): readonly number[] {
-    return this.members;
-  }
-
-  clear(): void {
-    for (const member of this.members) this.placeOf[member] = -1;
-    this.members.length = 0;
-  }
 }
 
 /** The arrays of a feature group, and how they are filled from up to two sources. */

@@ -300,6 +300,17 @@ describe('transform.json', () => {
 });
 
 describe('what cannot be a feature', () => {
+  it('more rows than 31 bits can tell', async () => {
+    await relate({ items: 'SELECT 1 AS item_id, 1 AS training_count' });
+    const hashed = (name: string) =>
+      ({ name, kind: 'hashed', column: 'items.item_id', buckets: 1_500_000_000 }) as const;
+    expect(await messageOf(fitItems([hashed('first'), hashed('second')]))).toMatchInlineSnapshot(`
+      "error  data.too_many_rows  features  second
+             With this feature the embedding table has 3000000004 rows; there can be 2147483647.
+             Give hashed features fewer buckets, or raise features.min_count."
+    `);
+  });
+
   it('is told of all at once: missing columns with the nearest name, columns of the wrong type', async () => {
     await relate({
       items: `SELECT 1 AS item_id, 'a' AS author_id, 1e0 AS price, ['a'] AS tags, 1 AS training_count`,

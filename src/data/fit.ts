@@ -7,6 +7,7 @@
  * Out: the transform, the vocabularies, and what was found on the way.
  */
 import type { FeatureConfig, FeaturesConfig, SamplesConfig } from '../config/config.js';
+import { CascadeError } from '../errors.js';
 import type { Duckdb } from './duckdb.js';
 import { checkColumns, columnsOfFeature } from './featureColumns.js';
 import {
@@ -71,6 +72,19 @@ export async function fitTransform(
     vocabularies: fitting.vocabularies,
     fits: features.map(({ name, rows }) => ({ name, rows, nullShare: nullShares.get(name) ?? 0 })),
   };
+}
+
+/** Rows are told by 32-bit numbers in everything that is encoded. */
+const mostRows = 2 ** 31 - 1;
+
+function tooManyRows(feature: string, rows: number): CascadeError {
+  return new CascadeError({
+    code: 'data.too_many_rows',
+    where: 'features',
+    subject: feature,
+    what: `With this feature the embedding table has ${rows} rows; there can be ${mostRows}.`,
+    mend: 'Give hashed features fewer buckets, or raise features.min_count.',
+  });
 }
 
 /** Fits features one after the other and hands out rows, slots and numbers in their order. */
@@ -163,6 +177,7 @@ class Fitting {
       numbers,
     };
     this.rows += rows;
+    if (this.rows > mostRows) throw tooManyRows(feature.name, this.rows);
     this.slots[source] += slots;
     this.numbers[source] += numbers;
     return place;

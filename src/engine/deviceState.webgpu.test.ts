@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { examine } from './availability.js';
 import type { Device } from './device.js';
 import { relativeError } from './deviceCheck.js';
-import { EmbeddingTable } from './embeddings.js';
+import { valuesOf } from '../../test/support/models.js';
+import { MemoryTable } from './embeddings.js';
 import { trainedModel, type FeedBatch, type LossFunction } from './gradients.js';
 import { makeOptimizer } from './optim/make.js';
 import { RandomStream } from './random.js';
@@ -51,7 +52,7 @@ function start(device: Device) {
     const initial = Object.fromEntries(
       Object.entries(layout).map(([name, { shape }]) => [name, { shape, values: values(shape) }]),
     );
-    return modelState(initial, EmbeddingTable.random(50, width, 1, stream));
+    return modelState(initial, MemoryTable.random(50, width, 1, stream));
   };
   const state = stateFrom(1);
   const model = trainedModel(state, optimizer, () => 0.01);
@@ -99,7 +100,7 @@ describe.skipIf(!usable)(`dense parameters on the device${usable ? '' : ` (not r
       }
       await step.toHost();
       await step.release();
-      results.push([state.vector, ...model.slots, state.table.values]);
+      results.push([state.vector, ...model.slots, valuesOf(state.table)]);
     }
     const [expected, actual] = results;
     expected!.forEach((values, i) => {

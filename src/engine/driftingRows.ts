@@ -1,79 +1,136 @@
 /**
- * Embedding rows under an optimiser with momentum. A dense optimiser moves every row in every step, those without a gradient by
- * their momentum; with Adam a row that is seen once moves ten times as far that way as in the step that saw it, so leaving it out
- * (lazy Adam) trains rare users and items too little: .003 AUC on KuaiRand. Moving all rows would cost time in proportion to the
- * vocabulary. So what a row has missed is made up for when it is next needed, from the number of steps it has missed: the dense
- * optimiser's result at the cost of the touched rows.
+ * Embedding rows under an optimiser. A step touches the rows of its batch: an update of each with its gradient, by the formula and the
+ * step's number that dense parameters have. What the other rows do meanwhile is `training.untouched_rows`:
+ *
+ * - `rest`, lazy Adam: nothing. Weight, moments and all stay as the last step that touched the row left them; the moments do not
+ *   decay, and the bias correction goes by the number of the step, not by the row's own. Where every step touches every row this is
+ *   dense Adam.
+ * - `drift`, what a dense optimiser does: it moves every row in every step, those without a gradient by their momentum; with Adam a
+ *   row that is seen once moves ten times as far that way as in the step that saw it, so leaving it out trains rare users and
+ *   items too little: .003 AUC on KuaiRand. Moving all rows would cost time in proportion to the vocabulary. So what a row has
+ *   missed is made up for when it is next needed, from the number of steps it has missed: the dense optimiser's result at the cost
+ *   of the touched rows.
  */
-import type { EmbeddingTable } from './embeddings.js';
+import { copyRow, type EmbeddingTable } from './embeddings.js';
 import type { Drift, LearningRate, Optimizer } from './optim/optimizer.js';
+import type { RowStore } from './rowStore.js';
 
 export class DriftingRows {
-  /** The step after which each row's numbers hold. */
-  readonly since: Int32Array;
+  private remembering: { mark: number; effects: Effects } = { mark: 0, effects: new Map() };
 
   constructor(
-    private readonly table: EmbeddingTable,
-    private readonly slots: readonly EmbeddingTable[],
+    readonly store: RowStore,
     private readonly optimizer: Optimizer,
     private readonly learningRate: LearningRate,
-  ) {
-    this.since = new Int32Array(table.rows);
+  ) {}
+
+  get width(): number {
+    return this.store.table.width;
   }
 
   /** Brings rows `ids[0..count)` to where they are after `step`. */
   bringUpTo(step: number, ids: Int32Array, count: number): void {
-    const effects = new Map<number, Drift>();
-    for (let i = 0; i < count; i++) this.drift(this.table, this.slots, ids[i]!, step, effects);
+    if (!this.optimizer.drift) return;
+    const effects: Effects = new Map();
+    for (let i = 0; i < count; i++) this.drift(this.store.placeOf(ids[i]!), step, effects);
   }
 
-  /** Notes that a step has just written these rows. */
-  touched(step: number, ids: Int32Array, count: number): void {
-    for (let i = 0; i < count; i++) this.since[ids[i]!] = step;
-  }
-
-  /** A copy of the table with every row as it is after `step`; the rows themselves are left as they are. */
-  settled(step: number): EmbeddingTable {
-    const table = this.table.copy();
-    const effects = new Map<number, Drift>();
-    for (let row = 0; row < table.rows; row++) this.move(table, row, this.effect(row, step, effects));
-    return table;
-  }
-
-  private drift(
-    table: EmbeddingTable,
-    slots: readonly EmbeddingTable[],
-    row: number,
+  /** Moves rows `ids[0..count)` by the gradients of `step`, [row · width] times `factor`. Ids are distinct. */
+  update(
     step: number,
-    effects: Map<number, Drift>,
-  ) {
-    const effect = this.effect(row, step, effects);
-    if (!effect) return;
-    this.move(table, row, effect);
-    const { width } = table;
-    slots.forEach(({ values }, slot) => {
-      const kept = effect.slotsKept[slot]!;
-      for (let at = row * width; at < (row + 1) * width; at++) values[at]! *= kept;
-    });
-    this.since[row] = step;
-  }
-
-  private move(table: EmbeddingTable, row: number, effect: Drift | null): void {
-    if (!effect) return;
-    const { width, values } = table;
-    const slots = this.slotValues;
-    const { direction } = this.optimizer.drift!;
-    for (let at = row * width; at < (row + 1) * width; at++) {
-      values[at] = effect.kept * values[at]! - effect.moved * direction(slots, at);
+    ids: Int32Array,
+    count: number,
+    { values, factor }: { readonly values: Float32Array; readonly factor: number },
+    scalars: Readonly<Record<string, number>>,
+  ): void {
+    const { store, optimizer, width } = this;
+    for (let i = 0; i < count; i++) {
+      const place = this.change(ids[i]!);
+      const target = { parameter: store.values, slots: store.slots, at: place * width };
+      optimizer.updateInPlace(target, { values, from: i * width, factor }, width, scalars);
+      store.since[place] = step;
     }
   }
 
-  private get slotValues(): Float32Array[] {
-    return this.slots.map(({ values }) => values);
+  /** The table with every row as it is after `step`, which is the present one; the rows themselves are left as they are. */
+  settled(step: number): EmbeddingTable {
+    const effects: Effects = new Map();
+    return this.store.view((place, into, at) => {
+      this.settle(place, step, into, at, effects);
+    });
   }
 
-  private effect(row: number, step: number, effects: Map<number, Drift>): Drift | null {
-    const from = this.since[row]!;
+  /** The table `settled` after `step`, the present one, as one that stays while steps go on. */
+  keep(step: number, settled: EmbeddingTable): EmbeddingTable {
+    const { kept } = this.store;
+    if (!kept) return settled;
+    kept.present++;
+    kept.step = step;
+    return this.remembered();
+  }
+
+  /** The table that was kept last, where the store keeps rows. */
+  remembered(): EmbeddingTable {
+    const { store, width } = this;
+    const effects: Effects = new Map();
+    return store.view((place, into, at) => {
+      const { present, mark, values, step } = store.kept!;
+      if (present > 0 && mark[place] === present) copyRow(values, place * width, into, at, width);
+      else this.settle(place, step, into, at, effects);
+    });
+  }
+
+  /** The place of a row that is about to be changed, what it was being remembered where that is asked for. */
+  private change(row: number): number {
+    const { store } = this;
+    const place = store.placeOf(row);
+    this.remember(place);
+    store.changed(place);
+    return place;
+  }
+
+  private remember(place: number): void {
+    const { kept } = this.store;
+    if (!kept || kept.mark[place] === kept.present) return;
+    if (this.remembering.mark !== kept.present) this.remembering = { mark: kept.present, effects: new Map() };
+    this.settle(place, kept.step, kept.values, place * this.width, this.remembering.effects);
+    kept.mark[place] = kept.present;
+  }
+
+  private drift(place: number, step: number, effects: Effects): void {
+    const { store, width } = this;
+    const effect = this.effect(place, step, effects);
+    if (!effect) return;
+    this.remember(place);
+    this.move(place, effect, store.values, place * width);
+    store.slots.forEach((values, slot) => {
+      const kept = effect.slotsKept[slot]!;
+      for (let at = place * width; at < (place + 1) * width; at++) values[at]! *= kept;
+    });
+    store.since[place] = step;
+    store.changed(place);
+  }
+
+  /** The weights at a place as they are after `step`, to `into` from `at`. */
+  private settle(place: number, step: number, into: Float32Array, at: number, effects: Effects): void {
+    const { store, width } = this;
+    const effect = this.effect(place, step, effects);
+    if (effect) this.move(place, effect, into, at);
+    else copyRow(store.values, place * width, into, at, width);
+  }
+
+  private move(place: number, effect: Drift, into: Float32Array, at: number): void {
+    const { width, store } = this;
+    const { values, slots } = store;
+    const { direction } = this.optimizer.drift!;
+    const from = place * width;
+    for (let i = 0; i < width; i++) {
+      into[at + i] = effect.kept * values[from + i]! - effect.moved * direction(slots, from + i);
+    }
+  }
+
+  private effect(place: number, step: number, effects: Effects): Drift | null {
+    const from = this.store.since[place]!;
     const { drift } = this.optimizer;
     // A row that no step has touched has no momentum; weight decay alone is left out, as everywhere in the field.
     if (!drift || from === 0 || from >= step) return null;
@@ -85,3 +142,6 @@ export class DriftingRows {
     return effect;
   }
 }
+
+/** What a row misses up to one step, by the step after which its numbers hold. */
+type Effects = Map<number, Drift>;

@@ -1,11 +1,40 @@
 /**
- * An embedding table in host memory. A step is given the rows that its batch touches and gives them back changed, so that its cost
- * grows with the batch and not with the vocabulary.
+ * Embedding tables. A step is given the rows that its batch touches and gives them back changed, so that its cost grows with the
+ * batch and not with the vocabulary. A table lies in host memory (`MemoryTable`) or holds only the rows that differ from first values
+ * that anyone can make again (`SparseTable`): in the model file of an earlier stage (storedTable.ts) or of a training (fileRows.ts).
  */
 import { internal } from '../errors.js';
 import type { RandomStream } from './random.js';
 
-export class EmbeddingTable {
+export interface EmbeddingTable {
+  readonly rows: number;
+  readonly width: number;
+  /** Copies rows `ids[0..count)` to the start of `into`; the rest of `into` is left as it is. */
+  gather(ids: Int32Array, count: number, into: Float32Array): void;
+  /** A table that later steps do not touch. */
+  copy(): EmbeddingTable;
+}
+
+/** What first values are made from, each row from its number alone (seededTable.ts). */
+export interface Seeding {
+  readonly rows: number;
+  readonly width: number;
+  readonly deviation: number;
+  /** 64 bits drawn from the run's seed and the table's name. */
+  readonly key: readonly [number, number];
+}
+
+/** A table of which only some rows are kept. */
+export interface SparseTable extends EmbeddingTable {
+  /** What a row is that is not kept. */
+  readonly first: Seeding;
+  /** The rows that are kept, ascending, some at a time. */
+  keptRows(): Iterable<Int32Array>;
+}
+
+export const isSparse = (table: EmbeddingTable): table is SparseTable => 'keptRows' in table;
+
+export class MemoryTable implements EmbeddingTable {
   private constructor(
     readonly rows: number,
     readonly width: number,
@@ -14,25 +43,20 @@ export class EmbeddingTable {
   ) {}
 
   /** A table with normal first values of the given standard deviation. */
-  static random(rows: number, width: number, deviation: number, stream: RandomStream): EmbeddingTable {
-    return new EmbeddingTable(rows, width, stream.normals(rows * width, deviation));
+  static random(rows: number, width: number, deviation: number, stream: RandomStream): MemoryTable {
+    return new MemoryTable(rows, width, stream.normals(rows * width, deviation));
   }
 
-  static filled(rows: number, width: number, value: number): EmbeddingTable {
-    return new EmbeddingTable(rows, width, new Float32Array(rows * width).fill(value));
-  }
-
-  static from(rows: number, width: number, values: Float32Array): EmbeddingTable {
+  static from(rows: number, width: number, values: Float32Array): MemoryTable {
     if (values.length !== rows * width)
       internal(`${values.length} numbers for a table of ${rows} x ${width}`);
-    return new EmbeddingTable(rows, width, values);
+    return new MemoryTable(rows, width, values);
   }
 
-  copy(): EmbeddingTable {
-    return new EmbeddingTable(this.rows, this.width, this.values.slice());
+  copy(): MemoryTable {
+    return new MemoryTable(this.rows, this.width, this.values.slice());
   }
 
-  /** Copies rows `ids[0..count)` to the start of `into`; the rest of `into` is left as it is. */
   gather(ids: Int32Array, count: number, into: Float32Array): void {
     const { width, values } = this;
     for (let i = 0; i < count; i++) {
@@ -40,20 +64,18 @@ export class EmbeddingTable {
       copyRow(values, from, into, i * width, width);
     }
   }
-
-  /** Copies the first `count` rows of `rows` back to where `gather` took them. Ids are distinct. */
-  scatter(ids: Int32Array, count: number, rows: Float32Array): void {
-    const { width, values } = this;
-    for (let i = 0; i < count; i++) {
-      copyRow(rows, i * width, values, ids[i]! * width, width);
-    }
-  }
 }
 
 /** From this width on a block copy is faster than a loop, though it makes an object. */
 const blockWidth = 24;
 
-function copyRow(source: Float32Array, from: number, target: Float32Array, to: number, width: number): void {
+export function copyRow(
+  source: Float32Array,
+  from: number,
+  target: Float32Array,
+  to: number,
+  width: number,
+): void {
   if (width >= blockWidth) target.set(source.subarray(from, from + width), to);
   else for (let j = 0; j < width; j++) target[to + j] = source[from + j]!;
 }

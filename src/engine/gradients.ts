@@ -8,8 +8,8 @@ import { valueAndGradients } from './autodiff.js';
 import type { TensorData } from './compile.js';
 import type { Device } from './device.js';
 import { DriftingRows } from './driftingRows.js';
-import { EmbeddingTable } from './embeddings.js';
 import type { LearningRate, Optimizer } from './optim/optimizer.js';
+import { MemoryRows, RestingRows, type RowStore } from './rowStore.js';
 import type { ModelState, Parameters } from './state.js';
 import type { TensorSpec } from './trace/index.js';
 import { recordShares, withSums } from './workers/wholeBatch.js';
@@ -49,31 +49,38 @@ export interface TrainedModel {
   readonly slots: Float32Array[];
   /** First value of each slot. */
   readonly slotStarts: readonly number[];
-  /** One table per optimiser slot, like `state.table`. */
-  readonly tableSlots: readonly EmbeddingTable[];
-  /** What the table's rows miss while no batch touches them. */
+  /** The rows of the table with their slots. */
   readonly rows: DriftingRows;
 }
 
+/** First value of each of an optimiser's slots. */
+export const slotStarts = ({ slots }: Optimizer): number[] => slots.map(({ initial }) => initial);
+
+/** A model to be trained, its rows in `store`; by default the state's own table, in memory and changed in place. */
 export function trainedModel(
   state: ModelState,
   optimizer: Optimizer,
   learningRate: LearningRate,
+  store: RowStore = new MemoryRows(state.table, slotStarts(optimizer)),
 ): TrainedModel {
-  const { layout, table } = state;
-  const tableSlots = optimizer.slots.map(({ initial }) =>
-    EmbeddingTable.filled(table.rows, table.width, initial),
-  );
+  const starts = slotStarts(optimizer);
   return {
-    state,
-    slotStarts: optimizer.slots.map(({ initial }) => initial),
-    slots: optimizer.slots.map(({ initial }) => new Float32Array(layout.size).fill(initial)),
-    tableSlots,
-    rows: new DriftingRows(table, tableSlots, optimizer, learningRate),
+    state: store.table === state.table ? state : { ...state, table: store.table },
+    slotStarts: starts,
+    slots: starts.map((start) => new Float32Array(state.layout.size).fill(start)),
+    rows: new DriftingRows(store, optimizer, learningRate),
   };
 }
 
-/** A copy of a trained model's state as it is after `step`, every embedding row made up for. */
+/** A model whose dense parameters alone are trained. */
+export const modelWithRestingRows = (
+  state: ModelState,
+  optimizer: Optimizer,
+  learningRate: LearningRate,
+): TrainedModel =>
+  trainedModel(state, optimizer, learningRate, new RestingRows(state.table, slotStarts(optimizer)));
+
+/** A trained model's state as it is after `step`, every embedding row made up for; a table in a file is so until the next step. */
 export const settledState = ({ state, rows }: TrainedModel, step: number): ModelState => ({
   layout: state.layout,
   vector: state.vector.slice(),

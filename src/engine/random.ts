@@ -19,13 +19,27 @@ export class RandomStream {
   /** The stream `name` of a run's seed. */
   static of(seed: number, name: string): RandomStream {
     const digest = createHash('sha256').update(`${seed}/${name}`).digest();
-    const stream = new RandomStream(digest.readInt32LE(0), digest.readInt32LE(4), digest.readInt32LE(8), 1);
+    return RandomStream.seeded(digest.readInt32LE(0), digest.readInt32LE(4), digest.readInt32LE(8));
+  }
+
+  /** Stream number `number` of a key of 64 bits. */
+  static at([a, b]: readonly [number, number], number: number): RandomStream {
+    return RandomStream.seeded(a, b, number);
+  }
+
+  private static seeded(a: number, b: number, c: number): RandomStream {
+    const stream = new RandomStream(a, b, c, 1);
     for (let i = 0; i < 12; i++) stream.bits();
     return stream;
   }
 
   static from([a, b, c, counter]: RandomState): RandomStream {
     return new RandomStream(a, b, c, counter);
+  }
+
+  /** 64 bits of the state, as a key for streams by number (`at`). */
+  get key(): readonly [number, number] {
+    return [this.a, this.b];
   }
 
   get state(): RandomState {

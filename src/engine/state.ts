@@ -5,7 +5,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { internal } from '../errors.js';
 import type { EmbeddingTable } from './embeddings.js';
-import type { StoredTensor } from './safetensors.js';
 
 /** Dense parameters by name, such as `user_tower/0/weight`. */
 export type Parameters = Readonly<Record<string, tf.Tensor>>;
@@ -90,17 +89,4 @@ export function modelState(initial: Initial, table: EmbeddingTable): ModelState 
 /** A copy that later steps do not touch. */
 export function copyState(state: ModelState): ModelState {
   return { layout: state.layout, vector: state.vector.slice(), table: state.table.copy() };
-}
-
-/** Name of the embedding table among a model's stored tensors. */
-export const tableTensor = 'embeddings';
-
-/** A state as named tensors, as it is stored: each dense parameter under its name, and the table. */
-export function storedTensors({ layout, vector, table }: ModelState): Record<string, StoredTensor> {
-  return {
-    ...Object.fromEntries(
-      layout.entries.map(({ name, shape }) => [name, { shape, values: layout.view(vector, name) }]),
-    ),
-    [tableTensor]: { shape: [table.rows, table.width], values: table.values },
-  };
 }

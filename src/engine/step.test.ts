@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { valuesOf } from '../../test/support/models.js';
 import { CascadeError } from '../errors.js';
-import { EmbeddingTable } from './embeddings.js';
+import { MemoryTable } from './embeddings.js';
 import { makeOptimizer } from './optim/make.js';
 import { RandomStream } from './random.js';
 import { readSafetensors } from './safetensors.js';
@@ -21,7 +22,7 @@ const optimizer = makeOptimizer({
 });
 
 function start(loss: LossFunction, threads = 1) {
-  const table = EmbeddingTable.random(50, 8, 1, RandomStream.of(2, 'table'));
+  const table = MemoryTable.random(50, 8, 1, RandomStream.of(2, 'table'));
   const initial = {
     w: { shape: [8, 8], values: RandomStream.of(3, 'w').normals(64, 0.3) },
     b: { shape: [8], values: new Float32Array(8) },
@@ -64,7 +65,7 @@ describe('a training step', () => {
     for (const threads of [1, 1, 2]) {
       const { state, step } = start(regression, threads);
       for (let number = 1; number <= 10; number++) await step.take(batchOf(x), number);
-      results.push([state.vector, state.table.values]);
+      results.push([state.vector, valuesOf(state.table)]);
       await step.release();
     }
     expect(results[1]).toEqual(results[0]);

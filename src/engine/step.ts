@@ -9,7 +9,6 @@ import * as tf from '@tensorflow/tfjs';
 import { BusyClock } from './busyClock.js';
 import { compile, type Feeds, type Specs, type TensorData } from './compile.js';
 import { DeviceState } from './deviceState.js';
-import type { EmbeddingTable } from './embeddings.js';
 import {
   recordGradients,
   withPrefix,
@@ -102,10 +101,9 @@ export class TrainingStep {
     }
     const moved = this.busy.start();
     if (workers.size > 1) this.bringUpTo(step - 1, rows); // with those that others met
-    this.update(rows, outputs, scalars, report.gradientNorm);
+    this.update(step, rows, outputs, scalars, report.gradientNorm);
     if (this.there) this.there.accept(kept);
     else if (!this.onHost) this.accept(outputs);
-    for (const model of Object.values(options.trained)) model.rows.touched(step, rows.rowIds, rows.rowCount);
     moved();
     return report;
   }
@@ -129,25 +127,24 @@ export class TrainingStep {
   /** Dense vectors and gathered rows of all models, with the optimiser's arrays. */
   private modelFeeds(batch: FeedBatch): Feeds {
     const feeds: Record<string, TensorData> = {};
-    const gather = (key: string, table: EmbeddingTable) => {
-      const rows = this.spareArray(`gathered:${key}`, batch.rowIds.length * table.width);
-      table.gather(batch.rowIds, batch.rowIds.length, rows);
-      feeds[key] = rows;
+    const { rowIds } = batch;
+    const gathered = (key: string, width: number) =>
+      (feeds[key] = this.spareArray(`gathered:${key}`, rowIds.length * width));
+    const model = (name: string, { vector, table }: ModelState) => {
+      feeds[`vector:${name}`] = vector;
+      table.gather(rowIds, rowIds.length, gathered(`rows:${name}`, table.width));
     };
     for (const [name, { state, slots }] of Object.entries(this.options.trained)) {
-      feeds[`vector:${name}`] = state.vector;
-      gather(`rows:${name}`, state.table);
+      model(name, state);
       if (!this.onHost) slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
     }
-    for (const [name, state] of Object.entries(this.options.frozen)) {
-      feeds[`vector:${name}`] = state.vector;
-      gather(`rows:${name}`, state.table);
-    }
+    for (const [name, state] of Object.entries(this.options.frozen)) model(name, state);
     return feeds;
   }
 
   /** Moves rows, and parameters where the host does that, by the step's gradients, in place. */
   private update(
+    step: number,
     batch: BatchRows,
     outputs: Readonly<Record<string, TensorData>>,
     scalars: Readonly<Record<string, number>>,
@@ -155,19 +152,14 @@ export class TrainingStep {
   ): void {
     const { optimizer, clipNorm, trained } = this.options;
     const factor = clipNorm === 0 ? 1 : Math.min(1, clipNorm / (gradientNorm + 1e-12));
-    for (const [name, { state, slots, tableSlots }] of Object.entries(trained)) {
+    for (const [name, { state, slots, rows }] of Object.entries(trained)) {
       if (this.onHost) {
         const dense = { values: outputs[`gradient:vector:${name}`] as Float32Array, from: 0, factor };
         const { vector } = state;
         optimizer.updateInPlace({ parameter: vector, slots, at: 0 }, dense, vector.length, scalars);
       }
-      const { width, values: parameter } = state.table;
-      const rowSlots = tableSlots.map((slot) => slot.values);
       const values = outputs[`gradient:rows:${name}`] as Float32Array;
-      for (let i = 0; i < batch.rowCount; i++) {
-        const place = { parameter, slots: rowSlots, at: batch.rowIds[i]! * width };
-        optimizer.updateInPlace(place, { values, from: i * width, factor }, width, scalars);
-      }
+      rows.update(step, batch.rowIds, batch.rowCount, { values, factor }, scalars);
     }
   }
 

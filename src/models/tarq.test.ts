@@ -198,6 +198,7 @@ describe('T9: the alignment that ships finds no trivial solution', () => {
         checkpointFolder: newFolder('t9'),
         saveTo: '/tmp',
         progress: silentProgress,
+        closeLater: () => undefined,
       },
     );
     const batch = firstBatch(data, needs, [blockOf(data, 'b', 6)]);

@@ -104,7 +104,9 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
   await prepareFolder(stage, key, forced);
   if (definition.help) run.workers?.say(run.stages.indexOf(definition));
 
-  const result = await definition.work(stage, run.config);
+  const result = await definition.work(stage, run.config).finally(() => {
+    stage.close();
+  });
 
   const seconds = (Date.now() - startedAt.getTime()) / 1000;
   const manifest: Manifest = {

@@ -44,6 +44,7 @@ export interface StageDefinition {
 export class Stage {
   private readonly inputRecords = new Map<string, FileRecord>();
   private readonly outputRecords = new Map<string, FileRecord>();
+  private readonly toClose: { close(): void }[] = [];
 
   constructor(
     readonly name: StageName,
@@ -124,6 +125,15 @@ export class Stage {
       ...(rows !== undefined && { rows }),
       ...(schemaVersion !== undefined && { schema_version: schemaVersion }),
     });
+  }
+
+  /** Closes a file when the stage has ended, well or not. */
+  readonly closeLater = (file: { close(): void }): void => {
+    this.toClose.push(file);
+  };
+
+  close(): void {
+    for (const file of this.toClose.splice(0)) file.close();
   }
 
   /** Runs `work` with an SQL engine of the config's size that is closed afterwards. */

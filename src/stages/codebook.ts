@@ -9,8 +9,8 @@
  */
 import type { Config } from '../config/config.js';
 import { codebookFaults, type CodebookHealth } from '../codebooks/health.js';
-import { writeSafetensors } from '../engine/safetensors.js';
-import { storedTensors, type ModelState } from '../engine/state.js';
+import { writeModel } from '../engine/modelFile.js';
+import type { ModelState } from '../engine/state.js';
 import type { RandomStream } from '../engine/random.js';
 import { CascadeError } from '../errors.js';
 import { dimensions } from '../layers/inputs.js';
@@ -41,9 +41,7 @@ export async function trainCodebook(stage: Stage, config: Config): Promise<Stage
   if (vectors) await stage.workers.meet(); // the others read what was written
   const bench = await Workbench.open(stage, config, vectors?.path);
   const { state, logs } = await firstCodes(bench);
-  await stage.write('student.safetensors', (path) =>
-    writeSafetensors(path, { tensors: storedTensors(state), metadata: {} }),
-  );
+  await stage.write('student.safetensors', (path) => writeModel(path, state));
   const health = await writeCodebook(bench, state);
   await writeTrainingLog(stage, logs);
   passGate(config, health);

@@ -11,8 +11,7 @@ import { lossWeights, vectorLossesOf } from '../config/lossWeights.js';
 import type { TeacherScores } from '../data/batches.js';
 import { shardsPerWindow } from '../data/requestOrder.js';
 import type { ShardEntry } from '../data/shards.js';
-import { writeSafetensors } from '../engine/safetensors.js';
-import { storedTensors } from '../engine/state.js';
+import { writeModel } from '../engine/modelFile.js';
 import {
   preRanker,
   studentName,
@@ -35,7 +34,7 @@ import { writeMeasures } from '../train/measuresTable.js';
 import { writeTrainingLog } from '../train/trainingLog.js';
 import { writeValidationTable } from '../train/validationTable.js';
 import { watchStudent } from '../train/watch.js';
-import { readModelState, Workbench } from '../train/workbench.js';
+import { Workbench } from '../train/workbench.js';
 
 export async function distill(stage: Stage, config: Config): Promise<StageResult> {
   const bench = await Workbench.open(stage, config, await storedVectors(stage, config));
@@ -44,8 +43,8 @@ export async function distill(stage: Stage, config: Config): Promise<StageResult
   for (const model of trainedPreRankers(config)) {
     const result = await fit(await planOf(bench, model, setC), bench.fitContext);
     trainings.push({ model, result });
-    const tensors = storedTensors(result.best[roles.model]!);
-    await stage.write(`${model}.safetensors`, (path) => writeSafetensors(path, { tensors, metadata: {} }));
+    const state = result.best[roles.model]!;
+    await stage.write(`${model}.safetensors`, (path) => writeModel(path, state));
   }
   const student = trainings.at(-1)!.result.best[roles.model]!;
   const health = await writeCodebook(bench, student);
@@ -130,11 +129,9 @@ async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promis
   const isTarq = name === 'student_tarq';
   const takesVectors = isStudent && vectorLossesOf(config.distill).length > 0;
   const state = isStudent
-    ? await readModelState(await bench.stage.read('codebook', 'student.safetensors'))
+    ? await bench.readModel('codebook', 'student.safetensors')
     : bench.newState(model.initial(bench.initialStream('pre_ranker')), 'pre_ranker');
-  const teacher = takesVectors
-    ? await readModelState(await bench.stage.read('teacher', 'teacher.safetensors'))
-    : null;
+  const teacher = takesVectors ? await bench.readModel('teacher', 'teacher.safetensors') : null;
   const joint = config.distill.teacher === 'joint';
   const { ranker, needs: teacherNeeds } = teacherModel(config, bench.frame);
   return {

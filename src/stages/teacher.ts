@@ -10,8 +10,8 @@
 import type { Config } from '../config/config.js';
 import { BatchAssembler } from '../data/batches.js';
 import { Forward } from '../engine/forward.js';
-import { writeSafetensors } from '../engine/safetensors.js';
-import { copyState, storedTensors, type ModelState } from '../engine/state.js';
+import { writeModel } from '../engine/modelFile.js';
+import { copyState, type ModelState } from '../engine/state.js';
 import { CascadeError } from '../errors.js';
 import { WithinGroupShare } from '../metrics/variance.js';
 import { teacherModel, type Teacher } from '../models/registry.js';
@@ -30,9 +30,7 @@ export async function trainTeacher(stage: Stage, config: Config): Promise<StageR
   const phases = await trainPhases(bench, teacher);
   const best = phases.reduce((a, b) => (aucOf(b) > aucOf(a) ? b : a));
   const state = best.result.best[roles.teacher]!;
-  await stage.write('teacher.safetensors', (path) =>
-    writeSafetensors(path, { tensors: storedTensors(state), metadata: {} }),
-  );
+  await stage.write('teacher.safetensors', (path) => writeModel(path, state));
   const share = await scoreSetB(bench, teacher, state);
   await writeSamplesC(stage, bench.data.index.b);
   await writeTrainingLog(

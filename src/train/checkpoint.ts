@@ -35,7 +35,7 @@ export async function writeCheckpoint<State>(
   const record: CheckpointRecord = { file, sha256: await sha256(join(folder, file)), state };
   const text = JSON.stringify(record);
   await writeText(join(folder, recordName), `${sha256Text(text)}\n${text}\n`);
-  for (const name of before) if (name !== recordName) await rm(join(folder, name), { force: true });
+  for (const name of before) if (name.startsWith('weights-')) await rm(join(folder, name), { force: true });
 }
 
 /** The checkpoint in `folder`, or null when there is none that can be used; a damaged one is said so. */

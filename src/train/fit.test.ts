@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { dyingAt, fitContext, studentPlan } from '../../test/support/studentTraining.js';
 import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';
 import { testData } from '../../test/support/encoded.js';
-import { blockOf, cpu, stateOf } from '../../test/support/models.js';
+import { blockOf, cpu, stateOf, valuesOf } from '../../test/support/models.js';
 import { lossWeights } from '../config/lossWeights.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { RandomStream } from '../engine/random.js';
@@ -32,7 +32,7 @@ const newFolder = () => mkdtempSync(join(tmpdir(), 'cascade-fit-'));
 
 const bytesOf = ({ best, epochs, log, steps, position }: FitResult) => ({
   vector: best[roles.model]!.vector,
-  table: best[roles.model]!.table.values,
+  table: valuesOf(best[roles.model]!.table),
   epochs,
   log,
   steps,

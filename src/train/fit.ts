@@ -13,27 +13,24 @@ import type { BatchNeeds, BlockShape } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { BusyClock } from '../engine/busyClock.js';
 import type { Device } from '../engine/device.js';
+import { MemoryTable } from '../engine/embeddings.js';
 import { Forward, type ForwardFunction } from '../engine/forward.js';
 import { makeOptimizer } from '../engine/optim/make.js';
 import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
 import { copyState, type ModelState } from '../engine/state.js';
 import { oneWorker, type Workers } from '../engine/workers/workers.js';
-import {
-  settledState,
-  trainedModel,
-  type FeedBatch,
-  type LossFunction,
-  type TrainedModel,
-} from '../engine/gradients.js';
+import { settledState, type FeedBatch, type LossFunction, type TrainedModel } from '../engine/gradients.js';
 import { TrainingStep } from '../engine/step.js';
 import { internal } from '../errors.js';
 import { auc } from '../metrics/auc.js';
+import { diskProblem } from '../run/files.js';
 import type { Progress } from '../run/progress.js';
 import { BatchStream, startPosition, type BlockSource, type StreamPosition } from './batchStream.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { logArrays, restoreArrays, restoreLog, trainingArrays } from './trainingArrays.js';
 import { openSplit, scoreSplit } from './scoring.js';
+import { TrainedTables, type TableMarks } from './trainedTables.js';
 
 export interface FitPlan {
   /** Names the training in progress, logs and checkpoints. */
@@ -95,6 +92,8 @@ export interface FitContext {
   readonly progress: Progress;
   /** Those who train together; this process alone where they are left out. Blocks of a plan are one worker's. */
   readonly workers?: Workers;
+  /** Is given what the result is read from; to be closed when it is not needed any more. */
+  readonly closeLater: (file: { close(): void }) => void;
 }
 
 /** One validation. */
@@ -144,12 +143,18 @@ interface Progressed {
   readonly epochFirstStep: number;
   readonly bestAt: number;
   readonly finished: boolean;
+  /** Where the embeddings lie in files. */
+  readonly tables: TableMarks;
 }
 
 export async function fit(plan: FitPlan, context: FitContext): Promise<FitResult> {
-  const training = await Training.start(plan, context);
-  if (!training.finished) await training.run();
-  return training.result();
+  try {
+    const training = await Training.start(plan, context);
+    if (!training.finished) await training.run();
+    return training.result();
+  } catch (cause) {
+    throw diskProblem(folderOf(plan, context), cause);
+  }
 }
 
 class Training {
@@ -164,7 +169,7 @@ class Training {
   private constructor(
     private readonly plan: FitPlan,
     private readonly context: FitContext,
-    private readonly models: Readonly<Record<string, TrainedModel>>,
+    private readonly tables: TrainedTables,
     private readonly workers: Workers,
     private state: Progressed,
     log: Record<string, number[]>,
@@ -178,14 +183,25 @@ class Training {
     const optimizer = trainingOptimizer(context.training);
     const { learningRate } = budgetOf(plan, context);
     const { workers = oneWorker } = context;
-    const models = mapValues(plan.trained, (state) => trainedModel(state, optimizer, learningRate));
-    const checkpoint = await readCheckpoint<Progressed>(folderOf(plan, context), context.progress);
+    const folder = folderOf(plan, context);
+    const checkpoint = await readCheckpoint<Progressed>(folder, context.progress);
+    const marks = checkpoint && checkpoint.state.tables;
+    const tables = await TrainedTables.open(
+      plan.trained,
+      context.training,
+      optimizer,
+      learningRate,
+      folder,
+      marks,
+    );
+    context.closeLater(tables);
     const best = mapValues(plan.trained, copyState);
     if (checkpoint) {
-      restoreArrays(trainingArrays(models, best), checkpoint.tensors);
+      restoreArrays(trainingArrays(tables.models, best), checkpoint.tensors);
       await workers.meet(); // before the first writes the next one
+      const kept = mapValues(best, (state, name) => tables.remembered(name, state));
       const log = restoreLog(checkpoint.tensors);
-      return new Training(plan, context, models, workers, checkpoint.state, log, best);
+      return new Training(plan, context, tables, workers, checkpoint.state, log, kept);
     }
     await workers.meet();
     const { requests } = budgetOf(plan, context);
@@ -201,8 +217,13 @@ class Training {
       epochFirstStep: 0,
       bestAt: -1,
       finished: false,
+      tables: {},
     };
-    return new Training(plan, context, models, workers, state, {}, best);
+    return new Training(plan, context, tables, workers, state, {}, best);
+  }
+
+  private get models(): Readonly<Record<string, TrainedModel>> {
+    return this.tables.models;
   }
 
   get finished(): boolean {
@@ -351,7 +372,7 @@ class Training {
     const epochs = [...this.state.epochs, report];
     const bestBefore = this.state.epochs[this.state.bestAt]?.validationAuc ?? null;
     const isBest = !validation || bestBefore === null || (value !== null && value > bestBefore);
-    if (isBest) this.best = this.settled;
+    if (isBest) this.best = mapValues(this.settled, (state, name) => this.keep(state, name));
     const bestAt = isBest ? epochs.length - 1 : this.state.bestAt;
     const outOfPatience = validation !== undefined && epochs.length - 1 - bestAt >= validation.patience;
     this.state = {
@@ -371,6 +392,11 @@ class Training {
     );
   }
 
+  /** A settled state as one that stays. */
+  private keep(state: ModelState, name: string): ModelState {
+    return { ...state, table: this.models[name]!.rows.keep(this.state.step, state.table) };
+  }
+
   private async validate({ score, shape }: NonNullable<FitPlan['validation']>): Promise<number | null> {
     const { plan, context } = this;
     this.validator ??= new Forward(`${plan.name}-validation`, score, context.device);
@@ -385,8 +411,10 @@ class Training {
 
   private async save(): Promise<void> {
     if (!this.isFirst) return;
+    const state = { ...this.state, tables: this.tables.marks() };
     const tensors = { ...trainingArrays(this.models, this.best), ...logArrays(this.log) };
-    await writeCheckpoint(folderOf(this.plan, this.context), { state: this.state, tensors });
+    await writeCheckpoint(folderOf(this.plan, this.context), { state, tensors });
+    this.tables.checkpointed();
   }
 }
 
@@ -439,7 +467,11 @@ async function expectAgreement(
 ): Promise<void> {
   if (workers.size === 1) return;
   const hash = createHash('sha256');
-  for (const { vector, table } of Object.values(states)) hash.update(vector).update(table.values);
+  for (const { vector, table } of Object.values(states)) {
+    hash
+      .update(vector)
+      .update(table instanceof MemoryTable ? table.values : internal('a table in a file is shared'));
+  }
   const own = new Int32Array(Uint8Array.from(hash.digest()).buffer);
   const all = await workers.gather(own);
   if (all.some((other) => other.some((word, i) => word !== own[i])))

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
+import { valuesOf } from '../../test/support/models.js';
 import { dyingAt, fitContext, studentPlan } from '../../test/support/studentTraining.js';
 import { workersInProcess } from '../../test/support/workersInProcess.js';
 import type { TrainingConfig } from '../config/config.js';
@@ -51,7 +52,7 @@ function startBy(
 const trainBy = (count: number, way?: Way): Promise<FitResult[]> => Promise.all(startBy(count, way));
 
 const stateOf = ({ best }: FitResult) => best[roles.model]!;
-const weightsOf = (result: FitResult) => [stateOf(result).vector, stateOf(result).table.values];
+const weightsOf = (result: FitResult) => [stateOf(result).vector, valuesOf(stateOf(result).table)];
 
 describe('workers that train together', () => {
   it.each([2, 4])('%i of them get the losses and gradients of one with the whole batch', async (count) => {
@@ -64,7 +65,7 @@ describe('workers that train together', () => {
     const way: Way = { training: { optimizer }, change: oneStep };
     const before = studentPlan(data, 1).trained[roles.model]!;
     const gradients = (result: FitResult) => {
-      const start = [before.vector, before.table.values];
+      const start = [before.vector, valuesOf(before.table)];
       return weightsOf(result).map((values, i) => values.map((value, j) => start[i]![j]! - value));
     };
     const [whole] = await trainBy(1, way);

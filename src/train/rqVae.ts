@@ -1,6 +1,6 @@
 import { keptLevels } from '../codebooks/levelDropout.js';
 import { BatchAssembler } from '../data/batches.js';
-import { trainedModel, type FeedBatch } from '../engine/gradients.js';
+import { modelWithRestingRows, type FeedBatch } from '../engine/gradients.js';
 import { makeOptimizer } from '../engine/optim/make.js';
 import type { ModelState } from '../engine/state.js';
 import { TrainingStep } from '../engine/step.js';
@@ -28,7 +28,7 @@ export async function trainRqVae(
   const optimizer = makeOptimizer({ kind: 'adam', learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
   const count = Math.min(itemsPerStep, items.length);
   const autoencoder = itemAutoencoder(config.codebook, dimensions(data.layout).coded);
-  const model = trainedModel(state, optimizer, () => learningRate);
+  const model = modelWithRestingRows(state, optimizer, () => learningRate);
   const step = new TrainingStep({
     name: 'rq_vae',
     trained: { [roles.model]: model },

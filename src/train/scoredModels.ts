@@ -13,7 +13,7 @@ import type { ScoredSet } from '../metrics/scoredSet.js';
 import { scoreSplit, type ScoredSplit } from './scoring.js';
 import { readTeacherScores, teacherFile } from './teacherScores.js';
 import { itemStates, scoreFromStates, type ItemStates } from './threeSides.js';
-import { readModelState, type Workbench } from './workbench.js';
+import type { Workbench } from './workbench.js';
 
 /** One set on one split with the logits of every model; without the teacher's where a logged one has not scored every candidate. */
 export interface Scored {
@@ -44,9 +44,9 @@ export async function openScorers(
 }
 
 async function preRankerScorer(bench: Workbench, config: Config, name: PreRankerName): Promise<Scorer> {
-  const { data, device, stage } = bench;
+  const { data, device } = bench;
   const named = preRanker(name, config, bench.frame);
-  const state = await readModelState(await stage.read('distill', `${name}.safetensors`));
+  const state = await bench.readModel('distill', `${name}.safetensors`);
   let items: ItemStates | null = null;
   return async (set, split) => {
     items ??= await withStoredCodes(bench, await itemStates(data, named, state, device));
@@ -55,9 +55,9 @@ async function preRankerScorer(bench: Workbench, config: Config, name: PreRanker
 }
 
 async function teacherScorer(bench: Workbench, config: Config): Promise<Scorer> {
-  const { data, device, stage } = bench;
+  const { data, device } = bench;
   const { ranker, needs } = teacherModel(config, bench.frame);
-  const state = await readModelState(await stage.read('teacher', 'teacher.safetensors'));
+  const state = await bench.readModel('teacher', 'teacher.safetensors');
   return async (set, split) => {
     const forward = new Forward('teacher', rankerScores(ranker, data.layout, set), device);
     const scores = await scoreSplit(

@@ -9,7 +9,7 @@ import { configSchema } from '../config/schema.js';
 import { compile, type Feeds, type Specs } from '../engine/compile.js';
 import type { Device } from '../engine/device.js';
 import { relativeError } from '../engine/deviceCheck.js';
-import { EmbeddingTable } from '../engine/embeddings.js';
+import { MemoryTable } from '../engine/embeddings.js';
 import {
   recordGradients,
   trainedModel,
@@ -182,7 +182,7 @@ function smallStep(sizes: Sizes, device: Device): { options: StepOptions; batch:
     beta2: 0.999,
     epsilon: 1e-8,
   });
-  const state = modelState(model.initial(stream), EmbeddingTable.random(items, width, 0.3, stream));
+  const state = modelState(model.initial(stream), MemoryTable.random(items, width, 0.3, stream));
   const options: StepOptions = {
     name: 'self-test',
     trained: { model: trainedModel(state, optimizer, () => 1e-3) },

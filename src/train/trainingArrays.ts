@@ -1,12 +1,13 @@
 /** The arrays of a training by the names they have in a checkpoint: saving writes them, going on copies back into them. */
-import type { StoredTensor } from '../engine/safetensors.js';
+import { MemoryTable } from '../engine/embeddings.js';
 import type { TrainedModel } from '../engine/gradients.js';
+import type { StoredTensor } from '../engine/safetensors.js';
 import type { ModelState } from '../engine/state.js';
 import { internal } from '../errors.js';
 
 type Arrays = Readonly<Record<string, StoredTensor>>;
 
-/** Models as they are, with the optimiser's state, and the best states so far. */
+/** Models as they are, with the optimiser's state, and the best states so far; of tables in files what says where rows are. */
 export function trainingArrays(
   models: Readonly<Record<string, TrainedModel>>,
   best: Readonly<Record<string, ModelState>>,
@@ -15,20 +16,16 @@ export function trainingArrays(
   const flat = (name: string, values: Float32Array | Int32Array) => {
     arrays[name] = { shape: [values.length], values };
   };
-  for (const [name, { state, slots, tableSlots, rows }] of Object.entries(models)) {
+  for (const [name, { state, slots, rows }] of Object.entries(models)) {
     flat(`now/${name}/vector`, state.vector);
-    flat(`now/${name}/table`, state.table.values);
-    flat(`now/${name}/since`, rows.since);
     slots.forEach((slot, i) => {
       flat(`now/${name}/slot ${i}`, slot);
     });
-    tableSlots.forEach((slot, i) => {
-      flat(`now/${name}/table slot ${i}`, slot.values);
-    });
+    for (const [key, values] of Object.entries(rows.store.arrays())) flat(`now/${name}/${key}`, values);
   }
   for (const [name, { vector, table }] of Object.entries(best)) {
     flat(`best/${name}/vector`, vector);
-    flat(`best/${name}/table`, table.values);
+    if (table instanceof MemoryTable) flat(`best/${name}/table`, table.values);
   }
   return arrays;
 }

@@ -1,6 +1,6 @@
 /** What every training stage opens first: the encoded samples (each file verified), the device, first values that models share. */
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import type { Config } from '../config/config.js';
 import type { BlockShape } from '../data/batches.js';
 import { EncodedData, type SetName } from '../data/encodedData.js';
@@ -8,11 +8,12 @@ import { parseTransform } from '../data/features.js';
 import { readItemVectors } from '../data/itemVectors.js';
 import type { Device } from '../engine/device.js';
 import { openDevice } from '../engine/openDevice.js';
-import { EmbeddingTable } from '../engine/embeddings.js';
+import { MemoryTable, type EmbeddingTable } from '../engine/embeddings.js';
 import { RandomStream } from '../engine/random.js';
-import { readSafetensors } from '../engine/safetensors.js';
-import { modelState, tableTensor, type Initial, type ModelState } from '../engine/state.js';
-import { CascadeError, internal } from '../errors.js';
+import { readModel } from '../engine/modelFile.js';
+import { SeededTable } from '../engine/seededTable.js';
+import { modelState, type Initial, type ModelState } from '../engine/state.js';
+import { CascadeError } from '../errors.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { studentCodes, type ModelFrame } from '../models/registry.js';
 import type { Stage } from '../run/stage.js';
@@ -69,7 +70,13 @@ export class Workbench {
       saveTo: stage.folder,
       progress: stage.progress,
       workers: stage.workers,
+      closeLater: stage.closeLater,
     };
+  }
+
+  /** A model that an earlier stage wrote. */
+  async readModel(from: 'codebook' | 'teacher' | 'distill', file: string): Promise<ModelState> {
+    return readModel(await this.stage.read(from, file), this.stage.closeLater);
   }
 
   random(name: string): RandomStream {
@@ -81,15 +88,17 @@ export class Workbench {
    * differences are paired.
    */
   newState(initial: Initial, kind: 'pre_ranker' | 'teacher'): ModelState {
-    const { layout } = this.data;
-    const { initScale } = this.config.features;
-    const table = EmbeddingTable.random(
-      layout.rows,
-      layout.width,
-      initScale,
-      this.random(`initial/${kind}/embeddings`),
-    );
-    return modelState(initial, table);
+    return modelState(initial, this.newTable(this.random(`initial/${kind}/embeddings`)));
+  }
+
+  private newTable(stream: RandomStream): EmbeddingTable {
+    const { rows, width } = this.data.layout;
+    const { features, training } = this.config;
+    const deviation = features.initScale;
+    if (training.embeddings.kind === 'file')
+      return new SeededTable({ rows, width, deviation, key: stream.key });
+    refuseTooLarge(rows, width);
+    return MemoryTable.random(rows, width, deviation, stream);
   }
 
   initialStream(kind: 'pre_ranker' | 'teacher'): RandomStream {
@@ -100,6 +109,22 @@ export class Workbench {
 /** Threads of one worker: as many as the config says, or its part of all. */
 const threadsEach = ({ threads }: Config, workers: number) =>
   threads === 0 && workers > 1 ? Math.max(1, Math.floor(availableParallelism() / workers)) : threads;
+
+/** A table that will not fit is said at once, and not by the system when hours have passed. */
+export function refuseTooLarge(rows: number, width: number, memory = totalmem()): void {
+  const bytes = rows * width * 4 * tablesInTraining;
+  if (bytes <= memory) return;
+  const gigabytes = (count: number) => (count / 1e9).toFixed(0);
+  throw new CascadeError({
+    code: 'training.table_too_large',
+    where: 'features',
+    what: `The embedding table has ${rows} rows of ${width} numbers; to train it in memory takes ${gigabytes(bytes)} GB, and this machine has ${gigabytes(memory)}.`,
+    mend: 'Set training.embeddings.kind to file, or give hashed features fewer buckets.',
+  });
+}
+
+/** Weights, two moments of Adam, the settled table of an epoch's end and the best epoch's. */
+const tablesInTraining = 5;
 
 function baseLogit(data: EncodedData): number {
   let rows = 0;
@@ -119,17 +144,4 @@ function baseLogit(data: EncodedData): number {
     });
   }
   return Math.log(positives / (rows - positives));
-}
-
-/** Reads a model's file. */
-export async function readModelState(path: string): Promise<ModelState> {
-  const { tensors } = await readSafetensors(path);
-  const initial: Record<string, Initial[string]> = {};
-  for (const [name, { shape, values }] of Object.entries(tensors)) {
-    if (!(values instanceof Float32Array)) internal(`${path}: ${name} is not of type float32`);
-    if (name !== tableTensor) initial[name] = { shape, values };
-  }
-  const stored = tensors[tableTensor] ?? internal(`${path} has no embeddings`);
-  const [rows, width] = stored.shape as [number, number];
-  return modelState(initial, EmbeddingTable.from(rows, width, stored.values as Float32Array));
 }

@@ -4,7 +4,7 @@ import { BatchAssembler, type BatchNeeds, type BlockShape } from '../../src/data
 import type { EncodedData, SetName } from '../../src/data/encodedData.js';
 import type { Split } from '../../src/data/shards.js';
 import type { TensorData } from '../../src/engine/compile.js';
-import { EmbeddingTable } from '../../src/engine/embeddings.js';
+import { MemoryTable, type EmbeddingTable } from '../../src/engine/embeddings.js';
 import { RandomStream } from '../../src/engine/random.js';
 import { modelState, type Initial, type ModelState } from '../../src/engine/state.js';
 import type { BatchTensors, FeedBatch, TracedModels } from '../../src/engine/gradients.js';
@@ -16,9 +16,20 @@ export const cpu = { provider: 'cpu', threads: 1 } as const;
 export function stateOf(data: EncodedData, initial: Initial, seed = 3): ModelState {
   const stream = RandomStream.of(seed, 'test state');
   const { rows, width } = data.layout;
-  const state = modelState(initial, EmbeddingTable.random(rows, width, 0.5, stream));
+  const state = modelState(initial, MemoryTable.random(rows, width, 0.5, stream));
   state.vector.forEach((value, i) => (state.vector[i] = value + 0.05 * stream.normal()));
   return state;
+}
+
+/** All rows of a table, [row · width]. */
+export function valuesOf(table: EmbeddingTable): Float32Array {
+  const values = new Float32Array(table.rows * table.width);
+  table.gather(
+    Int32Array.from({ length: table.rows }, (_, row) => row),
+    table.rows,
+    values,
+  );
+  return values;
 }
 
 /** The first requests of a split as a batch. */

@@ -63,6 +63,7 @@ export const fitContext = (
   checkpointFolder,
   saveTo: checkpointFolder,
   progress,
+  closeLater: () => undefined,
 });
 
 /** Progress that dies when the given step is reported, as a killed process would. */

@@ -179,6 +179,21 @@ const workersShareAlignment: Check = ({ training: { workers }, distill }) => {
   ];
 };
 
+/** Each worker has the whole table, and there is one file. */
+const workersKeepTablesInMemory: Check = ({ training: { workers, embeddings } }) => {
+  if (workers === 1 || embeddings.kind === 'memory') return [];
+  return [
+    {
+      paths: [
+        ['training', 'embeddings', 'kind'],
+        ['training', 'workers'],
+      ],
+      what: `\`training.embeddings.kind\` is file, and ${workers} workers (\`training.workers\`) cannot share a file.`,
+      mend: 'Train with one worker, or keep the tables in memory.',
+    },
+  ];
+};
+
 export const modelChecks: readonly Check[] = [
   headsDivideWidth,
   sequenceIsThere,
@@ -189,4 +204,5 @@ export const modelChecks: readonly Check[] = [
   picksAreFewer,
   listsNameOnce,
   workersShareAlignment,
+  workersKeepTablesInMemory,
 ];

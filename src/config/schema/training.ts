@@ -51,6 +51,23 @@ export const schedule = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const embeddings = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: usualKind('memory').describe('in memory: four times the table for Adam and the best epoch'),
+  }),
+  z.strictObject({
+    kind: z
+      .literal('file')
+      .describe(
+        'in files of the run folder, for vocabularies larger than memory: only rows in use are in memory; the disk holds the rows that training touched, and 4 bytes for each other',
+      ),
+    cache_megabytes: key(
+      z.int().min(1).max(4096).default(256),
+      'memory for rows in use, for each trained model; changes no output',
+    ),
+  }),
+]);
+
 export const training = z.strictObject({
   rows_per_step: key(
     count.default(1024),
@@ -59,6 +76,7 @@ export const training = z.strictObject({
   b_rows_per_step: key(count.default(1024), 'candidates of sets B and C in a step, where they are used'),
   optimizer: key(optimizer.prefault({}), 'moves dense weights and the touched embedding rows alike'),
   schedule: key(schedule.prefault({}), 'learning rate over the steps of the budget'),
+  embeddings: key(embeddings.prefault({}), 'where embedding tables and their optimiser state lie'),
   untouched_rows: key(
     z.enum(['drift', 'rest']).default('drift'),
     'embedding rows without a gradient: their momentum goes on moving them, as in a dense optimiser (made up for when a row is next needed), or they rest (lazy updates), which trains rare ids too little',

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { valuesOf } from '../../../test/support/models.js';
 import * as tf from '@tensorflow/tfjs';
 import type { OptimizerConfig } from '../../config/config.js';
-import { EmbeddingTable } from '../embeddings.js';
+import { MemoryTable } from '../embeddings.js';
 import { RandomStream } from '../random.js';
 import { modelState } from '../state.js';
 import { settledState, trainedModel, type FeedBatch, type LossFunction } from '../gradients.js';
@@ -101,7 +102,7 @@ function start(
   const { drift, ...resting } = makeOptimizer(config);
   const optimizer: Optimizer = untouched === 'drift' && drift ? { ...resting, drift } : resting;
   const rate = () => config.learningRate;
-  const table = EmbeddingTable.random(rows, width, 1, RandomStream.of(2, 'table'));
+  const table = MemoryTable.random(rows, width, 1, RandomStream.of(2, 'table'));
   const state = modelState({ w: { shape: [4], values: Float32Array.of(1, -2, 3, 0.5) } }, table);
   const model = trainedModel(state, optimizer, rate);
   const step = new TrainingStep({
@@ -133,8 +134,8 @@ describe.each(
 )('%s', (_, { config, reference }, optimizerOn) => {
   it('moves dense parameters and rows as the formula says, over five steps', async () => {
     const { state, step } = start(config, { optimizerOn });
-    const expected = [Array.from(state.vector), Array.from(state.table.values)] as const;
-    const states = [state.vector, state.table.values].map((values) =>
+    const expected = [Array.from(state.vector), Array.from(valuesOf(state.table))] as const;
+    const states = [state.vector, valuesOf(state.table)].map((values) =>
       Array.from(values, () => [] as number[]),
     );
     for (let number = 1; number <= 5; number++) {
@@ -152,13 +153,13 @@ describe.each(
       });
     }
     Array.from(state.vector).forEach((value, i) => expect(value).toBeCloseTo(expected[0][i]!, 5));
-    Array.from(state.table.values).forEach((value, i) => expect(value).toBeCloseTo(expected[1][i]!, 5));
+    Array.from(valuesOf(state.table)).forEach((value, i) => expect(value).toBeCloseTo(expected[1][i]!, 5));
     await step.release();
   });
 
   it('takes rows that batches leave out where the dense optimiser would have taken them', async () => {
     const { model, step } = start(config, { optimizerOn });
-    const expected = Array.from(model.state.table.values);
+    const expected = Array.from(valuesOf(model.state.table));
     const states = expected.map(() => [] as number[]);
     const stream = RandomStream.of(8, 'batches');
     const touchedBefore = new Set<number>();
@@ -176,20 +177,40 @@ describe.each(
     }
     const { table } = settledState(model, 60);
     expect(touchedBefore.size).toBe(5);
-    Array.from(table.values).forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 3));
+    Array.from(valuesOf(table)).forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 3));
     await step.release();
+  });
+
+  it('does the same to rows whether they rest or drift, and to dense parameters, where every step touches all of them', async () => {
+    const settings = [{ untouched: 'rest' }, { untouched: 'drift' }] as const;
+    const [resting, drifting] = settings.map((one) => start(config, { ...one, optimizerOn }));
+    for (let number = 1; number <= 12; number++) {
+      for (const { step } of [resting!, drifting!]) await step.take(batchOf([0, 1, 2, 3, 4]), number);
+    }
+    const table = valuesOf(resting!.state.table);
+    expect(table).toEqual(valuesOf(drifting!.state.table));
+    // The dense formula over the same numbers: a row of the table is nothing else than more parameters.
+    const dense = Array.from(valuesOf(start(config).state.table));
+    const states = dense.map(() => [] as number[]);
+    for (let number = 1; number <= 12; number++) {
+      dense.forEach((value, i) => {
+        dense[i] = reference(value, value - targets[1][i]!, states[i]!, number, config.learningRate);
+      });
+    }
+    table.forEach((value, i) => expect(value).toBeCloseTo(dense[i]!, 5));
+    for (const { step } of [resting!, drifting!]) await step.release();
   });
 
   it('leaves untouched rows where they are when they are told to rest', async () => {
     const { model, step } = start(config, { untouched: 'rest', optimizerOn });
-    const before = model.state.table.values.slice();
+    const before = valuesOf(model.state.table);
     await step.take(batchOf([1, 3]), 1);
     await step.take(batchOf([3]), 2);
     const { table } = settledState(model, 2);
     const rowOf = (values: Float32Array, row: number) => values.subarray(row * width, (row + 1) * width);
-    for (const row of [0, 2, 4]) expect(rowOf(table.values, row)).toEqual(rowOf(before, row));
-    expect(rowOf(table.values, 1)).toEqual(rowOf(model.state.table.values, 1));
-    expect(rowOf(table.values, 1)).not.toEqual(rowOf(before, 1));
+    for (const row of [0, 2, 4]) expect(rowOf(valuesOf(table), row)).toEqual(rowOf(before, row));
+    expect(rowOf(valuesOf(table), 1)).toEqual(rowOf(valuesOf(model.state.table), 1));
+    expect(rowOf(valuesOf(table), 1)).not.toEqual(rowOf(before, 1));
     await step.release();
   });
 });
@@ -198,11 +219,11 @@ describe.each(['host', 'graph'] as const)('clipping on the %s', (optimizerOn) =>
   it('scales the whole gradient to the norm, and leaves a smaller one alone', async () => {
     const config = { kind: 'sgd', learningRate: 1, momentum: 0 } as const;
     const { state, step } = start(config, { clipNorm: 0.5, optimizerOn });
-    const before = { vector: state.vector.slice(), table: state.table.values.slice() };
+    const before = { vector: state.vector.slice(), table: valuesOf(state.table) };
     const { gradientNorm } = await step.take(batchOf([0, 1]), 1);
     const moved = [
       ...state.vector.map((value, i) => value - before.vector[i]!),
-      ...state.table.values.map((value, i) => value - before.table[i]!),
+      ...valuesOf(state.table).map((value, i) => value - before.table[i]!),
     ];
     expect(gradientNorm).toBeGreaterThan(0.5);
     expect(Math.hypot(...moved)).toBeCloseTo(0.5, 5);
