@@ -25,7 +25,8 @@ import {
   trainingItems,
   type ItemSample,
 } from '../train/codeFitting.js';
-import { fit, type TrainingLog } from '../train/fit.js';
+import { fit } from '../train/fit.js';
+import type { TrainingLog } from '../train/fitPlan.js';
 import { ItemEncoder } from '../train/itemEncoding.js';
 import { vectorLines, vectorsPath, writeItemVectors } from '../train/itemVectors.js';
 import { roles, warmUpLoss } from '../train/objectives.js';

@@ -6,134 +6,23 @@
  * Several workers make the same training in step: each takes its part of every batch and of every validation, and everything else alike.
  * The first alone reports and writes checkpoints; all go on from them.
  */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { TrainingConfig } from '../config/config.js';
-import type { BatchNeeds, BlockShape } from '../data/batches.js';
-import type { EncodedData } from '../data/encodedData.js';
 import { BusyClock } from '../engine/busyClock.js';
-import type { Device } from '../engine/device.js';
-import { MemoryTable } from '../engine/embeddings.js';
-import { Forward, type ForwardFunction } from '../engine/forward.js';
-import { makeOptimizer } from '../engine/optim/make.js';
-import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
-import { scheduleShare } from '../engine/optim/schedule.js';
+import { Forward } from '../engine/forward.js';
+import { settledState, type FeedBatch, type TrainedModel } from '../engine/gradients.js';
 import { copyState, type ModelState } from '../engine/state.js';
-import { oneWorker, type Workers } from '../engine/workers/workers.js';
-import { settledState, type FeedBatch, type LossFunction, type TrainedModel } from '../engine/gradients.js';
 import { TrainingStep } from '../engine/step.js';
-import { internal } from '../errors.js';
+import { expectAgreement } from '../engine/workers/agreement.js';
+import { oneWorker, type Workers } from '../engine/workers/workers.js';
 import { auc } from '../metrics/auc.js';
 import { diskProblem } from '../run/files.js';
-import type { Progress } from '../run/progress.js';
-import { BatchStream, startPosition, type BlockSource, type StreamPosition } from './batchStream.js';
+import { BatchStream, startPosition, type StreamPosition } from './batchStream.js';
+import { budgetOf, trainingOptimizer, type Budget } from './budget.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
-import { logArrays, restoreArrays, restoreLog, trainingArrays } from './trainingArrays.js';
+import type { EpochReport, FitContext, FitPlan, FitResult, TrainingTime } from './fitPlan.js';
 import { openSplit, scoreSplit } from './scoring.js';
 import { TrainedTables, type TableMarks } from './trainedTables.js';
-
-export interface FitPlan {
-  /** Names the training in progress, logs and checkpoints. */
-  readonly name: string;
-  /** Models that the steps move, with their first values; changed in place. */
-  readonly trained: Readonly<Record<string, ModelState>>;
-  /** Models that the loss reads. */
-  readonly frozen?: Readonly<Record<string, ModelState>>;
-  readonly loss: LossFunction;
-  readonly needs: BatchNeeds;
-  /** Numbers that the loss reads beside the batch, by step (from 1) of all steps of the budget. */
-  readonly scalars?: (step: number, steps: number) => Readonly<Record<string, number>>;
-  /** Its pass is the epoch. */
-  readonly primary: BlockSource;
-  readonly secondary?: BlockSource;
-  /** Passes over the primary set at most; may end within one. */
-  readonly epochs: number;
-  /** Passes, or a part of one, that the models have behind them already. */
-  readonly epochsBefore?: number;
-  /** Work on the models between steps, such as refitting codes. */
-  readonly between?: {
-    /** Every so many steps; 0 = never. */
-    readonly everySteps: number;
-    /** And before each validation. */
-    readonly atEpochEnds: boolean;
-    /** What `run` counts, by the names of the log: 0 there for steps without it. */
-    readonly counts: readonly string[];
-    run(
-      models: Readonly<Record<string, TrainedModel>>,
-      step: number,
-    ): Promise<Readonly<Record<string, number>>>;
-    /** Lets go of what was compiled for it; called when training ends. */
-    release?(): Promise<void>;
-  };
-  /** What else is measured at the end of each epoch, by name; it changes nothing. */
-  readonly measure?: {
-    of(states: Readonly<Record<string, ModelState>>): Promise<Readonly<Record<string, number>>>;
-    /** Lets go of what was compiled for it; called when training ends. */
-    release(): Promise<void>;
-  };
-  /** What early stopping looks at; without it the last state is the result. */
-  readonly validation?: {
-    /** Forward whose `logits` are scored on set A. */
-    readonly score: ForwardFunction;
-    readonly shape: BlockShape;
-    /** Epochs without a better AUC before training stops. */
-    readonly patience: number;
-  };
-}
-
-export interface FitContext {
-  readonly data: EncodedData;
-  readonly seed: number;
-  readonly training: TrainingConfig;
-  readonly device: Device;
-  readonly checkpointFolder: string;
-  /** Folder that the batch of a non-finite step is saved to. */
-  readonly saveTo: string;
-  readonly progress: Progress;
-  /** Those who train together; this process alone where they are left out. Blocks of a plan are one worker's. */
-  readonly workers?: Workers;
-  /** Is given what the result is read from; to be closed when it is not needed any more. */
-  readonly closeLater: (file: { close(): void }) => void;
-}
-
-/** One validation. */
-interface EpochReport {
-  /** Passes over the primary set behind it. */
-  readonly epoch: number;
-  readonly step: number;
-  readonly validationAuc: number | null;
-  /** Mean of each loss term over the epoch's steps. */
-  readonly terms: Readonly<Record<string, number>>;
-  /** What the plan measures beside them. */
-  readonly measures: Readonly<Record<string, number>>;
-}
-
-/** Per-step values by name: loss terms, loss, gradient_norm, learning_rate; index = step - 1. */
-export type TrainingLog = Readonly<Record<string, readonly number[]>>;
-
-export interface FitResult {
-  /** The best epoch's states, or the last where nothing was validated. */
-  readonly best: Readonly<Record<string, ModelState>>;
-  readonly epochs: readonly EpochReport[];
-  readonly bestEpoch: EpochReport | null;
-  readonly log: TrainingLog;
-  readonly steps: number;
-  /** Of this process: a training that was cut off before tells nothing of the time until then. */
-  readonly time: TrainingTime;
-  /** Where the primary and secondary streams stand at the end. */
-  readonly position: StreamPosition;
-}
-
-interface TrainingTime {
-  /** From the first batch to the end, with validation, checkpoints and whatever is compiled. */
-  readonly wallMs: number;
-  /** Of it, steps and validation inside the engine: graphs and optimiser. */
-  readonly engineMs: number;
-  /** Making these graphs. */
-  readonly compileMs: number;
-  /** Putting together the batches of the steps. */
-  readonly batchMs: number;
-}
+import { logArrays, restoreArrays, restoreLog, trainingArrays } from './trainingArrays.js';
 
 /** What a checkpoint holds beside numbers. */
 interface Progressed {
@@ -420,62 +309,12 @@ class Training {
 
 const folderOf = (plan: FitPlan, context: FitContext) => join(context.checkpointFolder, plan.name);
 
-interface Budget {
-  /** Requests of the primary set in one pass. */
-  readonly requests: number;
-  /** Requests after which the budget is spent, counted from the first epoch. */
-  readonly lastRequest: number;
-  readonly steps: number;
-  readonly learningRate: LearningRate;
-}
-
-function budgetOf(
-  { primary, epochs, epochsBefore = 0 }: FitPlan,
-  { data, training, workers = oneWorker }: FitContext,
-): Budget {
-  const requests = data.requests(primary.shape.set, primary.split);
-  const lastRequest = Math.round(epochs * requests);
-  const perStep = workers.size * primary.shape.requests;
-  const steps = Math.ceil((lastRequest - Math.round(epochsBefore * requests)) / perStep);
-  const { optimizer, schedule } = training;
-  return {
-    requests,
-    lastRequest,
-    steps,
-    learningRate: (step) => optimizer.learningRate * scheduleShare(schedule, step, steps),
-  };
-}
-
 function withScalars(batch: FeedBatch, scalars: Readonly<Record<string, number>>): FeedBatch {
   const tensors = mapValues(scalars, (value) => ({
     spec: { shape: [], dtype: 'float32' as const },
     data: Float32Array.of(value),
   }));
   return { ...batch, tensors: { ...batch.tensors, ...tensors } };
-}
-
-/** The config's optimiser; rows at rest are not moved where the config says so. */
-function trainingOptimizer({ optimizer, untouchedRows }: TrainingConfig): Optimizer {
-  const { drift, ...resting } = makeOptimizer(optimizer);
-  return untouchedRows === 'drift' && drift ? { ...resting, drift } : resting;
-}
-
-/** Workers that make the same updates have the same weights: what follows would be wrong if they had not. */
-async function expectAgreement(
-  workers: Workers,
-  states: Readonly<Record<string, ModelState>>,
-): Promise<void> {
-  if (workers.size === 1) return;
-  const hash = createHash('sha256');
-  for (const { vector, table } of Object.values(states)) {
-    hash
-      .update(vector)
-      .update(table instanceof MemoryTable ? table.values : internal('a table in a file is shared'));
-  }
-  const own = new Int32Array(Uint8Array.from(hash.digest()).buffer);
-  const all = await workers.gather(own);
-  if (all.some((other) => other.some((word, i) => word !== own[i])))
-    internal('workers have different weights');
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

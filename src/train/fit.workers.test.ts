@@ -12,7 +12,8 @@ import type { EncodedData } from '../data/encodedData.js';
 import type { CascadeError } from '../errors.js';
 import { relativeError } from '../engine/deviceCheck.js';
 import type { Workers } from '../engine/workers/workers.js';
-import { fit, type FitPlan, type FitResult } from './fit.js';
+import { fit } from './fit.js';
+import type { FitPlan, FitResult } from './fitPlan.js';
 import { roles } from './objectives.js';
 
 let data: EncodedData;

@@ -18,7 +18,7 @@ import { tutorLoss } from '../losses/tutor.js';
 import type { ItemAutoencoder } from '../models/itemAutoencoder.js';
 import { parametersOf, scoreBlock, trainBlock, type PreRanker } from '../models/preRanker.js';
 import type { Ranker } from '../models/ranker.js';
-import type { FitPlan } from './fit.js';
+import type { FitPlan } from './fitPlan.js';
 
 type Terms = Record<string, LossTerms[string]>;
 

@@ -8,7 +8,7 @@ import { dimensions } from '../layers/inputs.js';
 import { itemAutoencoder } from '../models/itemAutoencoder.js';
 import type { Stage } from '../run/stage.js';
 import { keepCodes, upkeepEvery } from './codeUpkeep.js';
-import type { TrainingLog } from './fit.js';
+import type { TrainingLog } from './fitPlan.js';
 import { ItemEncoder } from './itemEncoding.js';
 import { keptLevelsInput, roles, rqVaeLoss } from './objectives.js';
 import type { Workbench } from './workbench.js';

@@ -27,7 +27,8 @@ import { RandomStream } from '../engine/random.js';
 import { SeededTable } from '../engine/seededTable.js';
 import { preRanker } from '../models/registry.js';
 import { silentProgress, type Progress } from '../run/progress.js';
-import { fit, type FitPlan, type FitResult } from './fit.js';
+import { fit } from './fit.js';
+import type { FitPlan, FitResult } from './fitPlan.js';
 import { preRankerLoss, preRankerScores, roles } from './objectives.js';
 
 let data: EncodedData;

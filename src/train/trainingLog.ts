@@ -2,7 +2,7 @@
 import type { Batch, Schema } from '../data/columns.js';
 import { writeBatches } from '../data/parquet.js';
 import type { Stage } from '../run/stage.js';
-import type { TrainingLog } from './fit.js';
+import type { TrainingLog } from './fitPlan.js';
 
 const schema = {
   model: 'VARCHAR',

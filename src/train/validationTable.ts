@@ -2,7 +2,7 @@
 import { columnsOf, type Schema } from '../data/columns.js';
 import { writeBatches } from '../data/parquet.js';
 import type { Stage } from '../run/stage.js';
-import type { FitResult } from './fit.js';
+import type { FitResult } from './fitPlan.js';
 
 const schema = {
   model: 'VARCHAR',

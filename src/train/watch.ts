@@ -19,7 +19,7 @@ import { trainBlock } from '../models/preRanker.js';
 import type { NamedModel, Teacher } from '../models/registry.js';
 import { primedFactor } from '../models/weights.js';
 import { scoringBatches } from './batchStream.js';
-import type { FitPlan } from './fit.js';
+import type { FitPlan } from './fitPlan.js';
 import { encodeAll, ItemEncoder } from './itemEncoding.js';
 import { roles } from './objectives.js';
 import type { Workbench } from './workbench.js';

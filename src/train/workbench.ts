@@ -17,7 +17,7 @@ import { CascadeError } from '../errors.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { studentCodes, type ModelFrame } from '../models/registry.js';
 import type { Stage } from '../run/stage.js';
-import type { FitContext } from './fit.js';
+import type { FitContext } from './fitPlan.js';
 
 export class Workbench {
   private constructor(

@@ -5,7 +5,7 @@ import type { Device } from '../../src/engine/device.js';
 import { RandomStream } from '../../src/engine/random.js';
 import { preRanker, teacherModel } from '../../src/models/registry.js';
 import { silentProgress, type Progress } from '../../src/run/progress.js';
-import type { FitContext, FitPlan } from '../../src/train/fit.js';
+import type { FitContext, FitPlan } from '../../src/train/fitPlan.js';
 import { preRankerLoss, preRankerScores, roles } from '../../src/train/objectives.js';
 import { blockOf, cpu, stateOf } from './models.js';
 import { testConfig } from './trainingConfig.js';
