@@ -34,7 +34,10 @@ const config = camelKeys(
     towers: { user_hidden: [128], item_hidden: [128], width: 64 },
     codebook: { levels: 3, codes: 64, latent_width: 64 },
     teacher: { width: shapes.width, heads: shapes.heads },
-    distill: { student: { kind: 'tarq', width: shapes.width, heads: shapes.heads }, teacher: 'joint' },
+    distill: {
+      student: { kind: 'tarq', width: shapes.width, heads: shapes.heads, recency: false },
+      teacher: 'joint',
+    },
   }),
 );
 

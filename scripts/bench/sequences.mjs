@@ -10,7 +10,7 @@ import '@tensorflow/tfjs';
 import { camelKeys } from '../../dist/config/config.js';
 import { lossWeights } from '../../dist/config/lossWeights.js';
 import { configSchema } from '../../dist/config/schema.js';
-import { EmbeddingTable } from '../../dist/engine/embeddings.js';
+import { MemoryTable } from '../../dist/engine/embeddings.js';
 import { trainedModel } from '../../dist/engine/gradients.js';
 import { makeOptimizer } from '../../dist/engine/optim/make.js';
 import { RandomStream } from '../../dist/engine/random.js';
@@ -81,7 +81,7 @@ function stepOf(name, behaviours) {
     ? rankerLoss(teacher.ranker, layout, 'a')
     : preRankerLoss({ model, layout, losses: lossWeights(config.distill), usesB: false });
   const stream = RandomStream.of(2, 'state');
-  const state = modelState(model.initial(stream), EmbeddingTable.random(layout.rows, width, 0.3, stream));
+  const state = modelState(model.initial(stream), MemoryTable.random(layout.rows, width, 0.3, stream));
   state.vector.forEach((value, i) => (state.vector[i] = value + 0.02 * stream.normal()));
   const optimizer = makeOptimizer(config.training.optimizer);
   const learningRate = () => config.training.optimizer.learningRate;

@@ -12,10 +12,10 @@ import { loadConfig } from '../../dist/config/load.js';
 import { EncodedData } from '../../dist/data/encodedData.js';
 import { parseTransform } from '../../dist/data/features.js';
 import { epochWindows } from '../../dist/data/requestOrder.js';
-import { EmbeddingTable } from '../../dist/engine/embeddings.js';
+import { MemoryTable } from '../../dist/engine/embeddings.js';
 import { RandomStream } from '../../dist/engine/random.js';
-import { writeSafetensors } from '../../dist/engine/safetensors.js';
-import { modelState, storedTensors } from '../../dist/engine/state.js';
+import { writeModel } from '../../dist/engine/modelFile.js';
+import { modelState } from '../../dist/engine/state.js';
 import { preRanker } from '../../dist/models/registry.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -26,7 +26,7 @@ export const trainedModels = ['two_tower', 'tangent', 'tarq'];
 /** Settings of a training beside the quickstart's: its student, exposures alone, heads as torch_models.py has them. */
 const settingsOf = (model, { set, threads }) => [
   `distill.student.kind=${model === 'tarq' ? 'tarq' : 'tangent'}`,
-  ...(model === 'tarq' ? ['distill.student.heads=4'] : []),
+  ...(model === 'tarq' ? ['distill.student.heads=4', 'distill.student.recency=false'] : []),
   'teacher.heads=4',
   'distill.losses.tutor=0',
   `threads=${threads}`,
@@ -79,11 +79,8 @@ async function firstWeights(config, { layout }, path) {
   if (existsSync(path)) return path;
   const stream = RandomStream.of(config.seed, 'initial/pre_ranker');
   const { model } = preRanker('two_tower', config, { layout, baseLogit: -1.5 });
-  const table = EmbeddingTable.random(layout.rows, layout.width, config.features.initScale, stream);
-  await writeSafetensors(path, {
-    tensors: storedTensors(modelState(model.initial(stream), table)),
-    metadata: {},
-  });
+  const table = MemoryTable.random(layout.rows, layout.width, config.features.initScale, stream);
+  await writeModel(path, modelState(model.initial(stream), table));
   return path;
 }
 

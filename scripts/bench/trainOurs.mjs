@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import '@tensorflow/tfjs';
 import { loadConfig } from '../../dist/config/load.js';
+import { lossWeights } from '../../dist/config/lossWeights.js';
 import { EncodedData } from '../../dist/data/encodedData.js';
 import { Encoder } from '../../dist/data/encode.js';
 import { parseTransform } from '../../dist/data/features.js';
@@ -11,8 +12,7 @@ import { parquetSource } from '../../dist/data/parquet.js';
 import { indexText } from '../../dist/data/shards.js';
 import { readVocabularies } from '../../dist/data/vocabulary.js';
 import { RandomStream } from '../../dist/engine/random.js';
-import { writeSafetensors } from '../../dist/engine/safetensors.js';
-import { storedTensors } from '../../dist/engine/state.js';
+import { readModel, writeModel } from '../../dist/engine/modelFile.js';
 import { preRanker, studentCodes, teacherModel } from '../../dist/models/registry.js';
 import { silentProgress } from '../../dist/run/progress.js';
 import { Stage } from '../../dist/run/stage.js';
@@ -21,7 +21,6 @@ import { distinctItems, drawItems, refitCodes, trainingItems } from '../../dist/
 import { fit } from '../../dist/train/fit.js';
 import { ItemEncoder } from '../../dist/train/itemEncoding.js';
 import { preRankerLoss, preRankerScores, roles } from '../../dist/train/objectives.js';
-import { readModelState } from '../../dist/train/workbench.js';
 
 const task = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const { run, model: name, block, epochs } = task;
@@ -29,6 +28,9 @@ const { config } = loadConfig({ file: join(run, 'config.yaml'), sets: task.setti
 const device = { provider: 'cpu', threads: task.threads };
 /** Its own: a checkpoint of another round must not be found. */
 const folder = mkdtempSync(join(task.work, 'ours-'));
+
+/** The process ends with what it has open. */
+function closeLater() {}
 
 const started = performance.now();
 const data = await readSamples();
@@ -46,9 +48,9 @@ const {
   checkpointFolder: join(folder, 'checkpoint'),
   saveTo: folder,
   progress: silentProgress,
+  closeLater,
 });
-const tensors = storedTensors(best[roles.model]);
-await writeSafetensors(join(task.work, `${name}-ours.safetensors`), { tensors, metadata: {} });
+await writeModel(join(task.work, `${name}-ours.safetensors`), best[roles.model]);
 const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
 console.log(
   JSON.stringify({
@@ -108,15 +110,14 @@ async function plan() {
   const frame = { layout: data.layout, baseLogit: 0 };
   const { model, needs } = preRanker(name === 'two_tower' ? name : `student_${name}`, config, frame);
   const { ranker } = teacherModel(config, frame);
-  const { losses } = config.distill;
   return {
     name,
-    trained: { [roles.model]: await readModelState(task.weights) },
-    frozen: { ...(task.teacher && { [roles.teacher]: await readModelState(task.teacher) }) },
+    trained: { [roles.model]: await readModel(task.weights, closeLater) },
+    frozen: { ...(task.teacher && { [roles.teacher]: await readModel(task.teacher, closeLater) }) },
     loss: preRankerLoss({
       model,
       layout: data.layout,
-      losses,
+      losses: lossWeights(config.distill),
       usesB: false,
       ...(task.teacher && { teacher: { ranker, joint: false } }),
     }),
