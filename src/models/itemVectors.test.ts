@@ -51,7 +51,8 @@ interface Opened {
 }
 
 function open(kind: Kind, changes: Record<string, unknown> = {}): Opened {
-  const { model, needs } = preRanker(`student_${kind}`, studentConfig(kind, changes), frame());
+  const config = studentConfig(kind, changes, { alignment: 0.01 });
+  const { model, needs } = preRanker(`student_${kind}`, config, frame());
   const batch = firstBatch(data, needs, [blockOf(data, 'b', 6)]);
   const { models, tensors } = eagerInputs({ [roles.model]: newState(kind) }, batch);
   const { parameters, rows } = models[roles.model]!;

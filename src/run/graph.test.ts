@@ -150,6 +150,16 @@ test('a stage that was cut off goes on from its checkpoint, without half-written
   expect(readdirSync(join(chain.folder, 'samples')).toSorted()).toEqual(['samples.txt', 'stage.json']);
 });
 
+test('a stage that was cut off after its manifest is complete, and leaves no checkpoint', async () => {
+  await train(chain.run());
+  const folder = join(chain.folder, 'samples');
+  await mkdir(join(folder, 'checkpoint'));
+  await writeFile(join(folder, 'checkpoint/step-1'), '');
+  await writeFile(join(folder, 'started.txt'), 'key');
+  expect(await reasons(chain.run())).toEqual(Array(3).fill('skipped'));
+  expect(readdirSync(folder).toSorted()).toEqual(['samples.txt', 'stage.json']);
+});
+
 test('a stage that was cut off under other settings starts anew', async () => {
   await cutOffSamples(chain.run());
   const found = checkpointsFound();

@@ -18,7 +18,7 @@ import {
 import type { WorkerProcess } from '../engine/workers/mpi.js';
 import { silentProgress, type Progress } from './progress.js';
 import { versions, writeIndex } from './runIndex.js';
-import { recordSource, Stage, type StageDefinition, type StageResult } from './stage.js';
+import { checkpointFolder, recordSource, Stage, type StageDefinition, type StageResult } from './stage.js';
 
 /** A run folder that this process may write to: the lock is held. */
 export interface Run extends RunFolder {
@@ -92,6 +92,7 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
   if (!decision.run) {
     const manifest = (await readManifest(run.folder, name)) ?? internal(`no manifest of ${name}`);
     run.progress.note(`${name}: skipped, ${decision.reason} since ${manifest.started_at}`);
+    await removeTraces(run.folder, name); // of a process that was killed between its manifest and this
     // The manifest's checksum vouches for it: this is what a stage returned.
     return { ...decision, result: manifest.result as StageResult, seconds: manifest.duration_seconds };
   }
@@ -124,8 +125,7 @@ export async function runStage(run: Run, definition: StageDefinition, forced: bo
     duration_seconds: seconds,
   };
   await writeManifest(run.folder, manifest);
-  await rm(stage.checkpointFolder, { recursive: true, force: true });
-  await rm(startedPath(run.folder, name), { force: true });
+  await removeTraces(run.folder, name);
   await writeIndex(run.folder);
   return { ...decision, result, seconds };
 }
@@ -150,6 +150,12 @@ function allInputs(sources: readonly FileRecord[], read: readonly FileRecord[]):
 }
 
 // ------------------------------------------------------------------------------------------------------------- cut off
+
+/** What a stage needs until it is complete, and no longer. */
+async function removeTraces(runFolder: string, name: StageName): Promise<void> {
+  await rm(checkpointFolder(runFolder, name), { recursive: true, force: true });
+  await rm(startedPath(runFolder, name), { force: true });
+}
 
 const startedPath = (runFolder: string, stage: StageName) => join(runFolder, stage, 'started.txt');
 

@@ -40,6 +40,8 @@ export interface StageDefinition {
   help?(stage: Stage, config: Config): Promise<void>;
 }
 
+export const checkpointFolder = (runFolder: string, stage: StageName) => join(runFolder, stage, 'checkpoint');
+
 /** A running stage: its inputs, its outputs, its place for checkpoints. */
 export class Stage {
   private readonly inputRecords = new Map<string, FileRecord>();
@@ -63,7 +65,7 @@ export class Stage {
 
   /** Where the stage may keep checkpoints; removed when it completes, kept when it is cut off. */
   get checkpointFolder(): string {
-    return join(this.folder, 'checkpoint');
+    return checkpointFolder(this.runFolder, this.name);
   }
 
   get threads(): number {

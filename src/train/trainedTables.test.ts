@@ -86,8 +86,11 @@ const dyingAt = (step: number): Progress => ({
   }),
 });
 
-const bytesOf = ({ best, ...others }: FitResult) => ({
-  ...others,
+const bytesOf = ({ best, epochs, log, steps, position }: FitResult) => ({
+  epochs,
+  log,
+  steps,
+  position,
   vector: best[roles.model]!.vector,
   table: valuesOf(best[roles.model]!.table),
 });
