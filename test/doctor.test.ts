@@ -36,7 +36,9 @@ it('prints a table, and ends with exit code 0 when the device works', async () =
   expect(out).toMatch(/^cpu +works +\d/m);
 });
 
-const { usable } = await import('../src/engine/availability.js').then(({ examine }) => examine('cuda'));
+const { usable } = await import('../src/engine/devices/availability.js').then(({ examine }) =>
+  examine('cuda'),
+);
 
 it.skipIf(usable)(
   'ends with exit code 1 when the device does not work, and says what to install',

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { relativeError } from '../src/engine/deviceCheck.js';
+import { relativeError } from '../src/engine/devices/deviceCheck.js';
 import { readSafetensors } from '../src/engine/safetensors.js';
 import { findMpi, requireMpi } from '../src/engine/workers/mpi.js';
 import { bytesOf, newFolder, program, sets, smallChain } from './support/program.js';

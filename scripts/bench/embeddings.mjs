@@ -12,12 +12,12 @@ import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { MemoryTable } from '../../dist/engine/embeddings.js';
-import { FileRows } from '../../dist/engine/fileRows.js';
+import { MemoryTable } from '../../dist/engine/tables/embeddings.js';
+import { FileRows } from '../../dist/engine/tables/fileRows.js';
 import { slotStarts, trainedModel } from '../../dist/engine/gradients.js';
 import { makeOptimizer } from '../../dist/engine/optim/make.js';
 import { RandomStream } from '../../dist/engine/random.js';
-import { SeededTable } from '../../dist/engine/seededTable.js';
+import { SeededTable } from '../../dist/engine/tables/seededTable.js';
 import { modelState } from '../../dist/engine/state.js';
 import { TrainingStep } from '../../dist/engine/step.js';
 

@@ -5,7 +5,7 @@
 import { configSchema } from '../../dist/config/schema.js';
 import { camelKeys } from '../../dist/config/config.js';
 import { lossWeights } from '../../dist/config/lossWeights.js';
-import { MemoryTable } from '../../dist/engine/embeddings.js';
+import { MemoryTable } from '../../dist/engine/tables/embeddings.js';
 import { trainedModel } from '../../dist/engine/gradients.js';
 import { makeOptimizer } from '../../dist/engine/optim/make.js';
 import { RandomStream } from '../../dist/engine/random.js';

@@ -12,7 +12,7 @@ import { loadConfig } from '../../dist/config/load.js';
 import { EncodedData } from '../../dist/data/encodedData.js';
 import { parseTransform } from '../../dist/data/features.js';
 import { epochWindows } from '../../dist/data/requestOrder.js';
-import { MemoryTable } from '../../dist/engine/embeddings.js';
+import { MemoryTable } from '../../dist/engine/tables/embeddings.js';
 import { RandomStream } from '../../dist/engine/random.js';
 import { writeModel } from '../../dist/engine/modelFile.js';
 import { modelState } from '../../dist/engine/state.js';

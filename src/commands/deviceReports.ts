@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { camelKeys } from '../config/config.js';
-import type { Provider } from '../engine/device.js';
+import type { Provider } from '../engine/devices/device.js';
 import { machine } from './machine.js';
 
 export const deviceNames = ['auto', 'cpu', 'cuda', 'webgpu', 'tensorflow'] as const;
@@ -33,8 +33,8 @@ export interface Report {
 /** Examines and tests a device in this process; `auto` becomes the device that it takes. */
 export async function examineHere(name: DeviceName): Promise<Report> {
   const [{ openDevice }, { examine }, { selfTest }] = await Promise.all([
-    import('../engine/openDevice.js'),
-    import('../engine/availability.js'),
+    import('../engine/devices/openDevice.js'),
+    import('../engine/devices/availability.js'),
     import('../train/selfTest.js'),
   ]);
   const chosen = name === 'auto' ? await openDevice('auto', 0) : null;

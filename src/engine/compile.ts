@@ -6,8 +6,8 @@
 import * as ort from 'onnxruntime-node';
 import { internal } from '../errors.js';
 import type { CompiledGraph, Feeds, Specs, TensorData, TracedFunction } from './compiledGraph.js';
-import type { Device } from './device.js';
-import { eagerGraph } from './eager.js';
+import type { Device } from './devices/device.js';
+import { eagerGraph } from './devices/eager.js';
 import { encodeOnnx, type OnnxValue } from './onnx.js';
 import { optimise } from './passes/index.js';
 import { trace, type DType } from './trace/index.js';

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { internal } from '../errors.js';
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type TensorData } from './compile.js';
-import type { Device } from './device.js';
+import type { Device } from './devices/device.js';
 import type { ModelState } from './state.js';
 import {
   withPrefix,

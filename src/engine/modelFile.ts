@@ -9,7 +9,13 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { internal } from '../errors.js';
-import { isSparse, MemoryTable, type EmbeddingTable, type Seeding, type SparseTable } from './embeddings.js';
+import {
+  isSparse,
+  MemoryTable,
+  type EmbeddingTable,
+  type Seeding,
+  type SparseTable,
+} from './tables/embeddings.js';
 import {
   openSafetensors,
   writeSafetensors,
@@ -18,7 +24,7 @@ import {
   type TensorFile,
 } from './safetensors.js';
 import { modelState, type Initial, type ModelState } from './state.js';
-import { StoredTable } from './storedTable.js';
+import { StoredTable } from './tables/storedTable.js';
 
 const wholeTable = 'embeddings';
 const keptIds = 'embeddings/ids';

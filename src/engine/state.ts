@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { internal } from '../errors.js';
-import type { EmbeddingTable } from './embeddings.js';
+import type { EmbeddingTable } from './tables/embeddings.js';
 
 /** Dense parameters by name, such as `user_tower/0/weight`. */
 export type Parameters = Readonly<Record<string, tf.Tensor>>;

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { valuesOf } from '../../test/support/models.js';
 import { CascadeError } from '../errors.js';
-import { MemoryTable } from './embeddings.js';
+import { MemoryTable } from './tables/embeddings.js';
 import { makeOptimizer } from './optim/make.js';
 import { RandomStream } from './random.js';
 import { readSafetensors } from './safetensors.js';

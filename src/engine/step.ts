@@ -8,7 +8,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { BusyClock } from './busyClock.js';
 import { compile, type Feeds, type Specs, type TensorData } from './compile.js';
-import { DeviceState } from './deviceState.js';
+import { DeviceState } from './devices/deviceState.js';
 import {
   recordGradients,
   withPrefix,
@@ -22,7 +22,7 @@ import {
   keepsArrays,
   type DeviceArrays,
   type KeepingGraph,
-} from './keepingGraph.js';
+} from './devices/keepingGraph.js';
 import { reportNonFinite } from './nonFinite.js';
 import type { ModelState } from './state.js';
 import type { TensorSpec } from './trace/index.js';

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { relativeError } from '../../test/support/models.js';
 import { valueAndGradients } from '../engine/autodiff.js';
-import { examine } from '../engine/availability.js';
+import { examine } from '../engine/devices/availability.js';
 import { compile } from '../engine/compile.js';
 import type { TracedFunction } from '../engine/compiledGraph.js';
 import { RandomStream } from '../engine/random.js';

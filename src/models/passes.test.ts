@@ -7,7 +7,7 @@ import { testConfig } from '../../test/support/trainingConfig.js';
 import { lossWeights } from '../config/lossWeights.js';
 import type { Feeds, TensorData } from '../engine/compile.js';
 import { trainedModel, type StepOptions } from '../engine/gradients.js';
-import type { KeepingGraph } from '../engine/keepingGraph.js';
+import type { KeepingGraph } from '../engine/devices/keepingGraph.js';
 import { makeOptimizer } from '../engine/optim/make.js';
 import { passes } from '../engine/passes/index.js';
 import { RandomStream } from '../engine/random.js';

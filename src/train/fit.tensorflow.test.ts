@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { expectSameTraining } from '../../test/support/otherDevice.js';
-import { examine } from '../engine/availability.js';
+import { examine } from '../engine/devices/availability.js';
 
 const { usable, why } = await examine('tensorflow');
 

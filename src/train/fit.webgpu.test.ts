@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { expectSameTraining } from '../../test/support/otherDevice.js';
-import { examine } from '../engine/availability.js';
+import { examine } from '../engine/devices/availability.js';
 
 const { usable, why } = await examine('webgpu');
 

@@ -10,7 +10,7 @@ import { workersInProcess } from '../../test/support/workersInProcess.js';
 import type { TrainingConfig } from '../config/config.js';
 import type { EncodedData } from '../data/encodedData.js';
 import type { CascadeError } from '../errors.js';
-import { relativeError } from '../engine/deviceCheck.js';
+import { relativeError } from '../engine/devices/deviceCheck.js';
 import type { Workers } from '../engine/workers/workers.js';
 import { fit } from './fit.js';
 import type { FitPlan, FitResult } from './fitPlan.js';

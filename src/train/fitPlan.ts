@@ -2,7 +2,7 @@
 import type { TrainingConfig } from '../config/config.js';
 import type { BatchNeeds, BlockShape } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
-import type { Device } from '../engine/device.js';
+import type { Device } from '../engine/devices/device.js';
 import type { ForwardFunction } from '../engine/forward.js';
 import type { LossFunction, TrainedModel } from '../engine/gradients.js';
 import type { ModelState } from '../engine/state.js';

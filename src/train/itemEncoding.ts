@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { BatchAssembler } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
-import type { Device } from '../engine/device.js';
+import type { Device } from '../engine/devices/device.js';
 import type { TensorData } from '../engine/compile.js';
 import { Forward } from '../engine/forward.js';
 import type { FeedBatch } from '../engine/gradients.js';

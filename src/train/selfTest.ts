@@ -7,9 +7,9 @@ import * as tf from '@tensorflow/tfjs';
 import { camelKeys } from '../config/config.js';
 import { configSchema } from '../config/schema.js';
 import { compile, type Feeds, type Specs } from '../engine/compile.js';
-import type { Device } from '../engine/device.js';
-import { relativeError } from '../engine/deviceCheck.js';
-import { MemoryTable } from '../engine/embeddings.js';
+import type { Device } from '../engine/devices/device.js';
+import { relativeError } from '../engine/devices/deviceCheck.js';
+import { MemoryTable } from '../engine/tables/embeddings.js';
 import {
   recordGradients,
   trainedModel,
@@ -19,7 +19,7 @@ import {
   type StepOptions,
 } from '../engine/gradients.js';
 import { makeOptimizer } from '../engine/optim/make.js';
-import { placement, type Placement } from '../engine/placement.js';
+import { placement, type Placement } from '../engine/devices/placement.js';
 import { RandomStream } from '../engine/random.js';
 import { modelState } from '../engine/state.js';
 import { TrainingStep } from '../engine/step.js';

@@ -6,7 +6,7 @@ import { BatchAssembler, type BlockShape } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
 import type { Split } from '../data/shards.js';
 import type { TensorData } from '../engine/compile.js';
-import type { Device } from '../engine/device.js';
+import type { Device } from '../engine/devices/device.js';
 import { Forward } from '../engine/forward.js';
 import type { ModelState } from '../engine/state.js';
 import { withPrefix, type FeedBatch } from '../engine/gradients.js';

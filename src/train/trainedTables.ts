@@ -1,11 +1,11 @@
 /**
- * Where the embedding tables of a training lie: in memory, or each in a file beside the checkpoint (engine/fileRows.ts), which then says
+ * Where the embedding tables of a training lie: in memory, or each in a file beside the checkpoint (engine/tables/fileRows.ts), which then says
  * how far the file is to be taken back when the training goes on.
  */
 import { join } from 'node:path';
 import type { TrainingConfig } from '../config/config.js';
-import { isSparse } from '../engine/embeddings.js';
-import { FileRows, type RowsMark } from '../engine/fileRows.js';
+import { isSparse } from '../engine/tables/embeddings.js';
+import { FileRows, type RowsMark } from '../engine/tables/fileRows.js';
 import { slotStarts, trainedModel, type TrainedModel } from '../engine/gradients.js';
 import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
 import type { ModelState } from '../engine/state.js';

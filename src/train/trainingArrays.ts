@@ -1,5 +1,5 @@
 /** The arrays of a training by the names they have in a checkpoint: saving writes them, going on copies back into them. */
-import { MemoryTable } from '../engine/embeddings.js';
+import { MemoryTable } from '../engine/tables/embeddings.js';
 import type { TrainedModel } from '../engine/gradients.js';
 import type { StoredTensor } from '../engine/safetensors.js';
 import type { ModelState } from '../engine/state.js';

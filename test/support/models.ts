@@ -4,7 +4,7 @@ import { BatchAssembler, type BatchNeeds, type BlockShape } from '../../src/data
 import type { EncodedData, SetName } from '../../src/data/encodedData.js';
 import type { Split } from '../../src/data/shards.js';
 import type { TensorData } from '../../src/engine/compile.js';
-import { MemoryTable, type EmbeddingTable } from '../../src/engine/embeddings.js';
+import { MemoryTable, type EmbeddingTable } from '../../src/engine/tables/embeddings.js';
 import { RandomStream } from '../../src/engine/random.js';
 import { modelState, type Initial, type ModelState } from '../../src/engine/state.js';
 import type { BatchTensors, FeedBatch, TracedModels } from '../../src/engine/gradients.js';

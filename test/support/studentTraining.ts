@@ -1,7 +1,7 @@
 /** The TARQ student with a frozen teacher on both sets of the small test data: everything that a checkpoint must hold is in use. */
 import { lossWeights } from '../../src/config/lossWeights.js';
 import type { EncodedData } from '../../src/data/encodedData.js';
-import type { Device } from '../../src/engine/device.js';
+import type { Device } from '../../src/engine/devices/device.js';
 import { RandomStream } from '../../src/engine/random.js';
 import { preRanker, teacherModel } from '../../src/models/registry.js';
 import { silentProgress, type Progress } from '../../src/run/progress.js';

@@ -7,7 +7,10 @@ import { budget, schedule } from './training.js';
 const tarq = z.strictObject({
   kind: z.literal('tarq').describe('target attention approximated by residual quantisation (tarq.md)'),
   ...attention,
-  recency: key(z.boolean().default(true), 'learned bias per age of a behaviour, started at 0; measured better'),
+  recency: key(
+    z.boolean().default(true),
+    'learned bias per age of a behaviour, started at 0; measured better',
+  ),
   sequence: key(
     z.enum(['mean_pool', 'attention']).default('mean_pool'),
     'user tower: mean of behaviours, or self-attention and profile attention as in the paper (measured worse)',

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { valuesOf } from '../../../test/support/models.js';
 import * as tf from '@tensorflow/tfjs';
 import type { OptimizerConfig } from '../../config/config.js';
-import { MemoryTable } from '../embeddings.js';
+import { MemoryTable } from '../tables/embeddings.js';
 import { RandomStream } from '../random.js';
 import { modelState } from '../state.js';
 import { settledState, trainedModel, type FeedBatch, type LossFunction } from '../gradients.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { internal } from '../../errors.js';
-import { MemoryTable } from '../embeddings.js';
+import { MemoryTable } from '../tables/embeddings.js';
 import type { ModelState } from '../state.js';
 import type { Workers } from './workers.js';
 

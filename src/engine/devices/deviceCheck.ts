@@ -3,11 +3,11 @@
  * product, a gather, its scattered gradient and a reduction.
  */
 import * as tf from '@tensorflow/tfjs';
-import { valueAndGradients } from './autodiff.js';
-import { compile } from './compile.js';
-import type { TracedFunction } from './compiledGraph.js';
+import { valueAndGradients } from '../autodiff.js';
+import { compile } from '../compile.js';
+import type { TracedFunction } from '../compiledGraph.js';
 import type { Device } from './device.js';
-import { RandomStream } from './random.js';
+import { RandomStream } from '../random.js';
 
 const inputs = {
   rows: { shape: [40, 8], dtype: 'float32' },

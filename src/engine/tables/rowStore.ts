@@ -3,7 +3,7 @@
  * has a place in arrays in memory while it is worked on. In memory the place is the row itself and stays; a table in a file
  * (fileRows.ts) has places for the rows in use. All that is computed on rows (driftingRows.ts) is the same for both.
  */
-import { internal } from '../errors.js';
+import { internal } from '../../errors.js';
 import { MemoryTable, type EmbeddingTable } from './embeddings.js';
 
 export interface RowStore {

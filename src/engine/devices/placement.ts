@@ -6,9 +6,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import type { Feeds } from './compiledGraph.js';
+import type { Feeds } from '../compiledGraph.js';
 import type { Device } from './device.js';
-import { encodeOnnx, type OnnxGraph } from './onnx.js';
+import { encodeOnnx, type OnnxGraph } from '../onnx.js';
 
 export interface Placement {
   /** Nodes after ONNX Runtime's own rewriting. */

@@ -3,8 +3,8 @@
  * batch and not with the vocabulary. A table lies in host memory (`MemoryTable`) or holds only the rows that differ from first values
  * that anyone can make again (`SparseTable`): in the model file of an earlier stage (storedTable.ts) or of a training (fileRows.ts).
  */
-import { internal } from '../errors.js';
-import type { RandomStream } from './random.js';
+import { internal } from '../../errors.js';
+import type { RandomStream } from '../random.js';
 
 export interface EmbeddingTable {
   readonly rows: number;

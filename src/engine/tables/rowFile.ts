@@ -12,7 +12,7 @@
  */
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { CascadeError } from '../errors.js';
+import { CascadeError } from '../../errors.js';
 import { readAt, writeAt } from './fileBytes.js';
 import { checksum, UndoJournal } from './undoJournal.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RandomStream } from './random.js';
+import { RandomStream } from '../random.js';
 import { SeededTable } from './seededTable.js';
 
 const rows = 100_000_000;

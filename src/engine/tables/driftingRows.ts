@@ -12,7 +12,7 @@
  *   of the touched rows.
  */
 import { copyRow, type EmbeddingTable } from './embeddings.js';
-import type { Drift, LearningRate, Optimizer } from './optim/optimizer.js';
+import type { Drift, LearningRate, Optimizer } from '../optim/optimizer.js';
 import type { RowStore } from './rowStore.js';
 
 export class DriftingRows {

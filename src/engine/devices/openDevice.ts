@@ -1,7 +1,7 @@
 /** The device that a config asks for: checked before anything is trained on it, and chosen where the config says `auto`. */
 import { availableParallelism } from 'node:os';
-import type { Config } from '../config/config.js';
-import { CascadeError } from '../errors.js';
+import type { Config } from '../../config/config.js';
+import { CascadeError } from '../../errors.js';
 import { examine, graphicsHardware, type Finding } from './availability.js';
 import type { Device, Provider } from './device.js';
 

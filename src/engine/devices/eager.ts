@@ -3,11 +3,11 @@
  * compiled graph. The graph is recorded all the same, since it tells the shapes of the outputs.
  */
 import * as tf from '@tensorflow/tfjs';
-import { internal } from '../errors.js';
-import type { CompiledGraph, Feeds, TensorData, TracedFunction } from './compiledGraph.js';
-import type { OnnxGraph } from './onnx.js';
+import { internal } from '../../errors.js';
+import type { CompiledGraph, Feeds, TensorData, TracedFunction } from '../compiledGraph.js';
+import type { OnnxGraph } from '../onnx.js';
 import { onTensorflow } from './tensorflow.js';
-import type { DType } from './trace/index.js';
+import type { DType } from '../trace/index.js';
 
 export function eagerGraph(graph: OnnxGraph, fn: TracedFunction): CompiledGraph {
   const run = (feeds: Feeds, into: Readonly<Record<string, TensorData>>) => {

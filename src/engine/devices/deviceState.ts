@@ -4,9 +4,9 @@
  * (`toHost`), and the next step takes them up from there.
  */
 import type { Device } from './device.js';
-import type { TrainedModel } from './gradients.js';
+import type { TrainedModel } from '../gradients.js';
 import { DeviceCopies, type DeviceArray, type DeviceArrays } from './keepingGraph.js';
-import type { ModelState } from './state.js';
+import type { ModelState } from '../state.js';
 
 export class DeviceState {
   /** What the steps have left, by the names of their inputs; nothing before the first step and after `toHost`. */

@@ -4,12 +4,12 @@
  * whoever asks such a tensor for its data), so reading one is a run of a graph that does nothing else.
  */
 import * as ort from 'onnxruntime-node';
-import { openSession, toTensors, type Specs, type TensorData } from './compile.js';
-import type { CompiledGraph, Feeds, TracedFunction } from './compiledGraph.js';
+import { openSession, toTensors, type Specs, type TensorData } from '../compile.js';
+import type { CompiledGraph, Feeds, TracedFunction } from '../compiledGraph.js';
 import type { Device } from './device.js';
-import { encodeOnnx, type OnnxGraph } from './onnx.js';
-import { optimise } from './passes/index.js';
-import { trace } from './trace/index.js';
+import { encodeOnnx, type OnnxGraph } from '../onnx.js';
+import { optimise } from '../passes/index.js';
+import { trace } from '../trace/index.js';
 
 /** Float numbers in the device's memory. */
 export type DeviceArray = ort.Tensor;

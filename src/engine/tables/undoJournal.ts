@@ -3,7 +3,7 @@
  * disk before its record is touched. Words of 32 bits: checksum, number of the record, the record as it was.
  */
 import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync } from 'node:fs';
-import { CascadeError } from '../errors.js';
+import { CascadeError } from '../../errors.js';
 import { readAt, writeAt } from './fileBytes.js';
 
 /** Entries that are written in one go. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { CascadeError } from '../errors.js';
+import { CascadeError } from '../../errors.js';
 import { examine, graphicsHardware, providers } from './availability.js';
 import { relativeError } from './deviceCheck.js';
 import { openDevice } from './openDevice.js';

@@ -4,7 +4,7 @@
  *   row r = deviation * normals of the stream whose state is (key, r)
  */
 import type { Seeding, SparseTable } from './embeddings.js';
-import { RandomStream } from './random.js';
+import { RandomStream } from '../random.js';
 
 export class SeededTable implements SparseTable {
   readonly rows: number;
