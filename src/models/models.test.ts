@@ -23,14 +23,13 @@ beforeAll(async () => {
   data = testData();
 });
 
-const configOf = (name: PreRankerName) => {
+const configOf = (name: PreRankerName, changes: Record<string, unknown> = {}) => {
   const kind = /^student_(tarq|prefix|tangent)$/.exec(name)?.[1];
-  return kind ? studentConfig(kind as 'tarq' | 'prefix' | 'tangent') : testConfig();
+  return kind ? studentConfig(kind as 'tarq' | 'prefix' | 'tangent', changes) : testConfig();
 };
 
 describe.each(preRankerNames)('%s', (name) => {
-  const config = configOf(name);
-  const build = () => {
+  const build = (config = configOf(name)) => {
     const named = preRanker(name, config, frame());
     return { ...named, state: stateOf(data, named.model.initial(RandomStream.of(1, 'initial'))) };
   };
@@ -61,24 +60,27 @@ describe.each(preRankerNames)('%s', (name) => {
     expect(relativeError(training, scoreBlock(model, inputs, parameters).dataSync())).toBeLessThan(1e-5);
   });
 
-  it('T10: padding and the order of behaviours of equal age-weight do not matter', () => {
-    const { model, needs, state } = build();
-    const batch = firstBatch(data, needs, [blockOf(data, 'b', 6)]);
-    const { models, tensors } = eagerInputs({ [roles.model]: state }, batch);
-    const { parameters, rows } = models[roles.model]!;
-    const score = (changed: typeof tensors) =>
-      scoreBlock(model, embedBlock(data.layout, rows, changed, 'b'), parameters).dataSync();
-    const behaviours = tensors['b/behaviours']!;
-    const mask = tensors['b/behaviour_mask']!;
-    const padded = tf.tidy(() =>
-      tf.add(behaviours, tf.mul(tf.cast(tf.sub(1, mask), 'int32'), tf.scalar(1, 'int32'))),
-    );
-    const expected = score(tensors);
-    expect(relativeError(score({ ...tensors, 'b/behaviours': padded }), expected)).toBeLessThan(1e-6);
-    if (['two_tower_cosine_recency', 'student_prefix', 'student_tangent'].includes(name)) return; // age counts in them
-    const reversed = { 'b/behaviours': tf.reverse(behaviours, 1), 'b/behaviour_mask': tf.reverse(mask, 1) };
-    expect(relativeError(score({ ...tensors, ...reversed }), expected)).toBeLessThan(1e-6);
-  });
+  it.each([true, false])(
+    'T10: padding does not matter, nor the order where age does not (recency: %s)',
+    (recency) => {
+      const { model, needs, state } = build(configOf(name, { recency }));
+      const batch = firstBatch(data, needs, [blockOf(data, 'b', 6)]);
+      const { models, tensors } = eagerInputs({ [roles.model]: state }, batch);
+      const { parameters, rows } = models[roles.model]!;
+      const score = (changed: typeof tensors) =>
+        scoreBlock(model, embedBlock(data.layout, rows, changed, 'b'), parameters).dataSync();
+      const behaviours = tensors['b/behaviours']!;
+      const mask = tensors['b/behaviour_mask']!;
+      const padded = tf.tidy(() =>
+        tf.add(behaviours, tf.mul(tf.cast(tf.sub(1, mask), 'int32'), tf.scalar(1, 'int32'))),
+      );
+      const expected = score(tensors);
+      expect(relativeError(score({ ...tensors, 'b/behaviours': padded }), expected)).toBeLessThan(1e-6);
+      if (name === 'two_tower_cosine_recency' || (recency && name.startsWith('student'))) return; // age counts in them
+      const reversed = { 'b/behaviours': tf.reverse(behaviours, 1), 'b/behaviour_mask': tf.reverse(mask, 1) };
+      expect(relativeError(score({ ...tensors, ...reversed }), expected)).toBeLessThan(1e-6);
+    },
+  );
 
   it('gives a finite score to a user without history', () => {
     const { model, needs, state } = build();
