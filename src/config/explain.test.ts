@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { complaint, smallPipeline } from '../../test/support/pipeline.js';
+import { complaint, withLines } from '../../test/support/pipeline.js';
 
 /** The small pipeline with some lines added. */
-const withLines = (lines: string) => `${smallPipeline}${lines}\n`;
 
 test('an unknown key is answered with the nearest valid one', () => {
   expect(complaint(withLines('sead: 3\ndistill:\n    losses: {tuttor: 1}\ncodebook: {kmeansIterations: 3}')))

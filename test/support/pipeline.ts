@@ -37,3 +37,15 @@ export function complaintAbout(options: LoadOptions): string {
     return describeError(error).replaceAll(/\/\S*\/cascade-\w+\//g, '');
   }
 }
+
+/** The small pipeline with more settings. */
+export const withLines = (lines: string) => `${smallPipeline}${lines}\n`;
+
+/** The small pipeline with settings of its simulation. */
+export const simulated = (settings: string) =>
+  smallPipeline.replace('kind: simulate', `kind: simulate, ${settings}`);
+
+/** The features of a pipeline, the rest of which is sound. */
+export const features = (lines: string) => `logs: {kind: simulate}\nfeatures:\n${lines}\n`;
+export const user = '  user: [{name: user_id, kind: id, column: requests.user_id}]';
+export const item = '  item: [{name: item_id, kind: id, column: items.item_id}]';
