@@ -105,7 +105,8 @@ try {
       ...Object.fromEntries(sides.map((side) => [side, { ...of(side), auc: runs[side][0].auc.at(-1) }])),
       engine_busy: share('engine_ms'),
       compiling: share('compile_ms'),
-      assembling: share('batch_ms'),
+      refitting: share('between_ms'),
+      waiting: share('batch_ms'),
       ...(python && {
         loss_differences: compare(model, runs.ours[0], runs.torch[0]),
         speed_vs_torch: ratio('wall_ms'),
@@ -134,6 +135,6 @@ function print(model, figuresOf) {
     ? `, ${times(figuresOf.speed_vs_torch)} as fast, ${times(figuresOf.processor_vs_torch)} by processor time, ${times(1 / figuresOf.memory_vs_torch)} the memory`
     : '';
   console.log(
-    `${model.padEnd(10)} ${figuresOf.steps} steps, engine busy ${percent(figuresOf.engine_busy)}, compiling ${percent(figuresOf.compiling)}, assembling batches ${percent(figuresOf.assembling)}${against}`,
+    `${model.padEnd(10)} ${figuresOf.steps} steps, engine busy ${percent(figuresOf.engine_busy)}, compiling ${percent(figuresOf.compiling)}, refitting codes ${percent(figuresOf.refitting)}, waiting for batches ${percent(figuresOf.waiting)}${against}`,
   );
 }

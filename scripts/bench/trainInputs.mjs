@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import '@tensorflow/tfjs';
 import { loadConfig } from '../../dist/config/load.js';
-import { EncodedData } from '../../dist/data/encodedData.js';
+import { openEncodedData } from '../../dist/data/openEncodedData.js';
 import { parseTransform } from '../../dist/data/features.js';
 import { epochWindows } from '../../dist/data/requestOrder.js';
 import { MemoryTable } from '../../dist/engine/tables/embeddings.js';
@@ -50,7 +50,7 @@ export async function prepare(model, { run: parent, set, epochs, threads, work }
     readFileSync(join(run, 'samples/transform.json'), 'utf8'),
     'transform.json',
   );
-  const data = new EncodedData(join(run, 'samples/encoded/index.json'), transform, config.features.width);
+  const data = openEncodedData(join(run, 'samples/encoded/index.json'), transform, config.features.width);
   const candidates = data.maxCandidates('a');
   const requests = Math.floor(config.training.rowsPerStep / candidates);
   const task = {

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import '@tensorflow/tfjs';
 import { loadConfig } from '../../dist/config/load.js';
 import { lossWeights } from '../../dist/config/lossWeights.js';
-import { EncodedData } from '../../dist/data/encodedData.js';
+import { openEncodedData } from '../../dist/data/openEncodedData.js';
 import { Encoder } from '../../dist/data/encode.js';
 import { parseTransform } from '../../dist/data/features.js';
 import { parquetSource } from '../../dist/data/parquet.js';
@@ -18,6 +18,7 @@ import { silentProgress } from '../../dist/run/progress.js';
 import { Stage } from '../../dist/run/stage.js';
 import { encodeEntities, encodeSequences, encodeSet } from '../../dist/samples/encoding.js';
 import { distinctItems, drawItems, refitCodes, trainingItems } from '../../dist/train/codeFitting.js';
+import { openBatches } from '../../dist/train/batches/batchThread.js';
 import { fit } from '../../dist/train/fit.js';
 import { ItemEncoder } from '../../dist/train/itemEncoding.js';
 import { preRankerLoss, preRankerScores, roles } from '../../dist/train/objectives.js';
@@ -34,6 +35,7 @@ function closeLater() {}
 
 const started = performance.now();
 const data = await readSamples();
+const batches = openBatches(data);
 const read = performance.now();
 const {
   best,
@@ -42,6 +44,7 @@ const {
   time,
 } = await fit(await plan(), {
   data,
+  batches,
   device,
   seed: config.seed,
   training: config.training,
@@ -58,6 +61,7 @@ console.log(
     train_ms: time.wallMs,
     engine_ms: time.engineMs,
     compile_ms: time.compileMs,
+    between_ms: time.betweenMs,
     batch_ms: time.batchMs,
     cpu_ms: (userCPUTime + systemCPUTime) / 1000,
     peak_mb: maxRSS / 1024,
@@ -102,7 +106,7 @@ async function readSamples() {
       writeFile(temporary, indexText({ ...sizes, a, b: [] })),
     );
   });
-  return new EncodedData(join(stage.folder, 'encoded/index.json'), transform, config.features.width);
+  return openEncodedData(join(stage.folder, 'encoded/index.json'), transform, config.features.width);
 }
 
 /** As stages/distill.ts plans it, on set A alone. */

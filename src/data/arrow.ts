@@ -19,7 +19,7 @@ import {
   tableToIPC,
   type Data,
 } from 'apache-arrow';
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { CascadeError, internal } from '../errors.js';
 
 /** A flat column: one value per row. */
@@ -71,13 +71,13 @@ export function arrowBytes(rows: number, columns: Readonly<Record<string, ArrowC
   return tableToIPC(new Table(schema, new RecordBatch(schema, data)), 'file');
 }
 
-/** The columns of an Arrow file that `arrowBytes` made, as views on its bytes. */
+/** The columns of an Arrow file that `arrowBytes` made, as views on its bytes, which threads may share. */
 export class ArrowFile {
   readonly rows: number;
   private readonly batch: RecordBatch;
 
   constructor(private readonly path: string) {
-    const table = reading(path, () => tableFromIPC(readFileSync(path)));
+    const table = reading(path, () => tableFromIPC(sharedBytes(path)));
     this.rows = table.numRows;
     this.batch = table.batches[0] ?? internal(`${path} has no record batch`);
   }
@@ -116,6 +116,19 @@ export class ArrowFile {
     const values: unknown = data.values ?? new type(0); // an empty column has no buffer
     if (!(values instanceof type)) internal(`${this.path}: ${name} is not ${type.name}`);
     return values.subarray(0, data.length) as T; // without Arrow's padding; a subarray has the type of its array
+  }
+}
+
+function sharedBytes(path: string): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = new Uint8Array(new SharedArrayBuffer(fstatSync(file).size));
+    for (let at = 0; at < bytes.length;) {
+      at += readSync(file, bytes, at, bytes.length - at, null) || internal(`${path} ends at ${at}`);
+    }
+    return bytes;
+  } finally {
+    closeSync(file);
   }
 }
 

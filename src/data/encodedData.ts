@@ -2,14 +2,11 @@
  * The encoded samples of a run, opened for training: users, items and sequences in memory (they grow with the vocabulary, not with
  * the rows), shards read one window at a time.
  */
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Transform } from './features.js';
-import { inputLayout, type InputLayout } from './inputLayout.js';
+import type { InputLayout } from './inputLayout.js';
 import type { ItemVectors } from './itemVectors.js';
 import {
-  readEntities,
-  readIndex,
-  readSequences,
   readShard,
   type EncodedIndex,
   type Entities,
@@ -21,28 +18,39 @@ import {
 
 export type SetName = 'a' | 'b';
 
-export class EncodedData {
+/** What is read when a run's samples are opened. Plain values and shared memory: a thread that is given them needs no copy. */
+export interface OpenedData {
+  readonly folder: string;
+  readonly transform: Transform;
   readonly layout: InputLayout;
   readonly index: EncodedIndex;
   readonly items: Entities;
   readonly users: Entities;
   readonly sequences: Sequences;
-  private readonly folder: string;
+  /** What the user codes items by, where that is not what is learned. */
+  readonly vectors: ItemVectors | null;
+}
+
+export class EncodedData {
+  readonly transform: Transform;
+  readonly layout: InputLayout;
+  readonly index: EncodedIndex;
+  readonly items: Entities;
+  readonly users: Entities;
+  readonly sequences: Sequences;
+  readonly vectors: ItemVectors | null;
   private readonly open = new Map<string, Shard>();
 
-  constructor(
-    indexPath: string,
-    readonly transform: Transform,
-    width: number,
-    /** What the user codes items by, where that is not what is learned. */
-    readonly vectors: ItemVectors | null = null,
-  ) {
-    this.folder = dirname(indexPath);
-    this.layout = inputLayout(transform, width, vectors?.width);
-    this.index = readIndex(indexPath);
-    this.items = readEntities(join(this.folder, 'items.arrow'));
-    this.users = readEntities(join(this.folder, 'users.arrow'));
-    this.sequences = readSequences(join(this.folder, 'sequences.arrow'));
+  constructor(readonly opened: OpenedData) {
+    ({
+      transform: this.transform,
+      layout: this.layout,
+      index: this.index,
+      items: this.items,
+      users: this.users,
+      sequences: this.sequences,
+      vectors: this.vectors,
+    } = opened);
   }
 
   shards(set: SetName, split: Split): readonly ShardEntry[] {
@@ -62,7 +70,7 @@ export class EncodedData {
   shard(entry: ShardEntry): Shard {
     const known = this.open.get(entry.file);
     if (known) return known;
-    const shard = readShard(join(this.folder, entry.file));
+    const shard = readShard(join(this.opened.folder, entry.file));
     this.open.set(entry.file, shard);
     return shard;
   }

@@ -42,7 +42,7 @@ export interface StepReport {
 }
 
 export class TrainingStep {
-  /** Time of the graph and of the optimiser. */
+  /** Time of the graph, of gathering embedding rows and of the optimiser. */
   readonly busy = new BusyClock();
   readonly compiling = new BusyClock();
   private readonly compiled = new Map<string, KeepingGraph>();
@@ -69,10 +69,10 @@ export class TrainingStep {
   async take(batch: FeedBatch, step: number): Promise<StepReport> {
     const { options, workers } = this;
     const scalars = options.optimizer.scalars(step, options.learningRate(step));
-    const caughtUp = this.busy.start();
+    const gathered = this.busy.start();
     this.bringUpTo(step - 1, batch);
-    caughtUp();
     const feeds: Record<string, TensorData> = { ...this.modelFeeds(batch) };
+    gathered();
     for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
     const sums = workers.size > 1 ? await this.sums.of(this.inputs(batch), feeds) : {};

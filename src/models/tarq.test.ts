@@ -15,6 +15,7 @@ import { linear } from '../layers/linear.js';
 import { mlp } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
 import { silentProgress } from '../run/progress.js';
+import { batchesInPlace } from '../train/batches/batchMaker.js';
 import { fit } from '../train/fit.js';
 import { preRankerLoss, preRankerScores, roles } from '../train/objectives.js';
 import { squaredDistances } from '../codebooks/residual.js';
@@ -192,6 +193,7 @@ describe('T9: the alignment that ships finds no trivial solution', () => {
       },
       {
         data,
+        batches: batchesInPlace(data),
         seed: 1,
         training: config.training,
         device: cpu,

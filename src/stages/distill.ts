@@ -8,9 +8,6 @@
  */
 import type { Config } from '../config/config.js';
 import { lossWeights, vectorLossesOf } from '../config/lossWeights.js';
-import type { TeacherScores } from '../data/batches.js';
-import { shardsPerWindow } from '../data/requestOrder.js';
-import type { ShardEntry } from '../data/shards.js';
 import { writeModel } from '../engine/modelFile.js';
 import {
   preRanker,
@@ -30,7 +27,7 @@ import type { FitPlan, FitResult } from '../train/fitPlan.js';
 import { ItemEncoder } from '../train/itemEncoding.js';
 import { storedVectors } from '../train/itemVectors.js';
 import { preRankerLoss, preRankerScores, roles, vectorLossShare } from '../train/objectives.js';
-import { readTeacherScores, teacherFile } from '../train/teacherScores.js';
+import { teacherFile } from '../train/teacherScores.js';
 import { writeMeasures } from '../train/measuresTable.js';
 import { writeTrainingLog } from '../train/trainingLog.js';
 import { writeValidationTable } from '../train/validationTable.js';
@@ -89,38 +86,14 @@ export async function helpToDistill(stage: Stage, config: Config): Promise<void>
   }
 }
 
-type SetC = (entry: ShardEntry) => TeacherScores;
-
-/** Verifies every file of set C; scores are read shard by shard, when a batch asks for them. */
-async function openSetC({ stage, data }: Workbench): Promise<SetC> {
-  const paths = new Map<string, string>();
-  for (const entry of data.index.b) paths.set(entry.file, await stage.read('teacher', teacherFile(entry)));
-  return latest(
-    shardsInUse,
-    ({ file }) => file,
-    ({ file }) => readTeacherScores(paths.get(file)!),
-  );
+/** Verifies every file of set C: by the shard that each scores. They are read shard by shard, when a batch asks for them. */
+async function openSetC({ stage, data }: Workbench): Promise<Record<string, string>> {
+  const paths: Record<string, string> = {};
+  for (const entry of data.index.b) paths[entry.file] = await stage.read('teacher', teacherFile(entry));
+  return paths;
 }
 
-/** A block holds requests of the shards of two windows at most. */
-const shardsInUse = 2 * shardsPerWindow;
-
-/** The same function, keeping the results of the latest `count` different keys. */
-function latest<T, R>(count: number, keyOf: (value: T) => string, make: (value: T) => R): (value: T) => R {
-  const kept = new Map<string, R>();
-  return (value) => {
-    const key = keyOf(value);
-    let result = kept.get(key);
-    if (result === undefined) {
-      result = make(value);
-      kept.set(key, result);
-      if (kept.size > count) kept.delete(kept.keys().next().value!);
-    }
-    return result;
-  };
-}
-
-async function planOf(bench: Workbench, name: PreRankerName, setC: SetC): Promise<FitPlan> {
+async function planOf(bench: Workbench, name: PreRankerName, setC: Record<string, string>): Promise<FitPlan> {
   const { config, data } = bench;
   const { epochs, patience } = config.distill;
   const losses = lossWeights(config.distill);

@@ -13,10 +13,11 @@ import { settledState, type FeedBatch, type TrainedModel } from '../engine/gradi
 import { copyState, type ModelState } from '../engine/state.js';
 import { TrainingStep } from '../engine/step.js';
 import { expectAgreement } from '../engine/workers/agreement.js';
-import { oneWorker, type Workers } from '../engine/workers/workers.js';
+import { oneWorker, placeOf, type Workers } from '../engine/workers/workers.js';
 import { auc } from '../metrics/auc.js';
+import { internal } from '../errors.js';
 import { diskProblem } from '../run/files.js';
-import { BatchStream, startPosition, type StreamPosition } from './batchStream.js';
+import { startPosition, type StreamPosition } from './batches/trainingBatches.js';
 import { budgetOf, trainingOptimizer, type Budget } from './budget.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import type { EpochReport, FitContext, FitPlan, FitResult, TrainingTime } from './fitPlan.js';
@@ -53,7 +54,8 @@ class Training {
   private validator: Forward | null = null;
   /** The models as they are at the end of the present epoch. */
   private settled: Record<string, ModelState> = {};
-  private time: TrainingTime = { wallMs: 0, engineMs: 0, compileMs: 0, batchMs: 0 };
+  private readonly between = new BusyClock();
+  private time: TrainingTime = { wallMs: 0, engineMs: 0, compileMs: 0, betweenMs: 0, batchMs: 0 };
 
   private constructor(
     private readonly plan: FitPlan,
@@ -121,7 +123,7 @@ class Training {
 
   async run(): Promise<void> {
     const { plan, context } = this;
-    const { training, data } = context;
+    const { training } = context;
     const budget = budgetOf(plan, context);
     const step = new TrainingStep({
       name: plan.name,
@@ -135,42 +137,35 @@ class Training {
       workers: this.workers,
       saveTo: context.saveTo,
     });
-    const stream = new BatchStream(
-      {
-        data,
-        needs: plan.needs,
-        seed: context.seed,
-        primary: plan.primary,
-        ...(plan.secondary && { secondary: plan.secondary }),
-        workers: this.workers,
-      },
-      this.state.position,
-    );
+    const stream = context.batches.training({
+      needs: plan.needs,
+      seed: context.seed,
+      primary: plan.primary,
+      ...(plan.secondary && { secondary: plan.secondary }),
+      place: placeOf(this.workers),
+      from: this.state.position,
+      lastRequest: budget.lastRequest,
+    });
     const task = context.progress.begin(plan.name, budget.steps, 'steps');
     const started = performance.now();
-    const assembling = new BusyClock();
+    const waiting = new BusyClock();
     let lastCheckpoint = Date.now();
-    let running: Promise<unknown> = Promise.resolve();
     try {
       for (;;) {
-        const { primary } = stream.position;
-        const left = budget.lastRequest - (primary.epoch * budget.requests + primary.requests);
-        // Beside the step before where the engine runs on its own; ONNX Runtime on the processor holds the thread of JavaScript.
-        const assembled = assembling.start();
-        const batch: FeedBatch | null = left > 0 ? stream.next(left) : null;
-        assembled();
-        await running;
+        const came = waiting.start();
+        const { value } = await stream.next();
+        came();
+        const { batch, position, isLast } = value ?? internal('training goes on where its batches ended');
         if (batch) {
-          running = this.takeStep(step, batch, budget, task);
-          this.state = { ...this.state, position: stream.position };
+          await this.takeStep(step, batch, budget, task);
+          this.state = { ...this.state, position };
         } else {
           await step.toHost();
-          await this.endEpoch(left <= 0);
+          await this.endEpoch(isLast);
           if (this.state.finished) break;
-          this.state = { ...this.state, position: stream.position };
+          this.state = { ...this.state, position };
         }
         if (!batch || Date.now() - lastCheckpoint > training.checkpointEverySeconds * 1000) {
-          await running;
           await step.toHost();
           await this.save();
           lastCheckpoint = Date.now();
@@ -181,10 +176,12 @@ class Training {
         wallMs: performance.now() - started,
         engineMs: step.busy.ms + (this.validator?.busy.ms ?? 0),
         compileMs: step.compiling.ms + (this.validator?.compiling.ms ?? 0),
-        batchMs: assembling.ms,
+        betweenMs: this.between.ms,
+        batchMs: waiting.ms,
       };
     } finally {
       task.end();
+      await stream.return();
       await step.release();
       await this.validator?.release();
       await plan.measure?.release();
@@ -231,7 +228,14 @@ class Training {
     const counts = Object.fromEntries(between.counts.map((name) => [name, 0]));
     if (between.everySteps === 0 || number % between.everySteps !== 0) return counts;
     await step.toHost();
-    return { ...counts, ...(await between.run(this.models, number)) };
+    return { ...counts, ...(await this.runBetween(between, number)) };
+  }
+
+  private async runBetween(between: NonNullable<FitPlan['between']>, step: number) {
+    const ran = this.between.start();
+    const counts = await between.run(this.models, step);
+    ran();
+    return counts;
   }
 
   /** Validates, keeps the state when it is the best so far, and says whether training is over. */
@@ -244,7 +248,7 @@ class Training {
       this.state = { ...this.state, finished: budgetSpent };
       return;
     }
-    if (plan.between?.atEpochEnds) await plan.between.run(this.models, this.state.step);
+    if (plan.between?.atEpochEnds) await this.runBetween(plan.between, this.state.step);
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
     await expectAgreement(this.workers, this.settled);
     const value = validation ? await this.validate(validation) : null;
@@ -290,7 +294,13 @@ class Training {
     const { plan, context } = this;
     this.validator ??= new Forward(`${plan.name}-validation`, score, context.device);
     const forward = this.validator.over({ ...plan.frozen, ...this.settled });
-    const scores = await scoreSplit(context.data, plan.needs, shape, 'validation', forward, this.workers);
+    const scores = await scoreSplit(
+      context.data,
+      context.batches,
+      { needs: plan.needs, shape, split: 'validation' },
+      forward,
+      this.workers,
+    );
     return auc(openSplit(context.data, shape.set, 'validation').label, scores);
   }
 

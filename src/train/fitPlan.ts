@@ -8,7 +8,8 @@ import type { LossFunction, TrainedModel } from '../engine/gradients.js';
 import type { ModelState } from '../engine/state.js';
 import type { Workers } from '../engine/workers/workers.js';
 import type { Progress } from '../run/progress.js';
-import type { BlockSource, StreamPosition } from './batchStream.js';
+import type { BatchMaker } from './batches/batchMaker.js';
+import type { BlockSource, StreamPosition } from './batches/trainingBatches.js';
 
 export interface FitPlan {
   /** Names the training in progress, logs and checkpoints. */
@@ -61,6 +62,8 @@ export interface FitPlan {
 
 export interface FitContext {
   readonly data: EncodedData;
+  /** Makes the batches of `data`. */
+  readonly batches: BatchMaker;
   readonly seed: number;
   readonly training: TrainingConfig;
   readonly device: Device;
@@ -109,6 +112,8 @@ export interface TrainingTime {
   readonly engineMs: number;
   /** Making these graphs. */
   readonly compileMs: number;
-  /** Putting together the batches of the steps. */
+  /** Work on the models between steps, such as refitting codes. */
+  readonly betweenMs: number;
+  /** Waiting for the batches of the steps. */
   readonly batchMs: number;
 }

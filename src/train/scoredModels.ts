@@ -62,9 +62,8 @@ async function teacherScorer(bench: Workbench, config: Config): Promise<Scorer> 
     const forward = new Forward('teacher', rankerScores(ranker, data.layout, set), device);
     const scores = await scoreSplit(
       data,
-      needs,
-      bench.block(set),
-      split,
+      bench.batches,
+      { needs, shape: bench.block(set), split },
       forward.over({ [roles.teacher]: state }),
     );
     await forward.release();

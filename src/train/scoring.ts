@@ -1,12 +1,13 @@
 /** Scores of a model for every candidate of a split, in the order of the files. */
 import { internal } from '../errors.js';
-import type { BatchNeeds, BlockShape } from '../data/batches.js';
+import type { BlockShape } from '../data/batches.js';
 import type { EncodedData, SetName } from '../data/encodedData.js';
 import type { Split } from '../data/shards.js';
 import type { TensorData } from '../engine/compile.js';
 import type { FeedBatch } from '../engine/gradients.js';
-import { oneWorker } from '../engine/workers/workers.js';
-import { scoringBatches } from './batchStream.js';
+import { oneWorker, placeOf } from '../engine/workers/workers.js';
+import type { BatchMaker } from './batches/batchMaker.js';
+import type { ScoringOrder } from './batches/scoringBatches.js';
 
 /** Candidates of a split as flat arrays: what metrics are computed on. */
 export interface ScoredSplit {
@@ -76,16 +77,20 @@ export function candidateScores(data: EncodedData, set: SetName, split: Split) {
 /** One number per candidate of a split from the `logits` of a forward, [request, candidate]; workers share the batches. */
 export async function scoreSplit(
   data: EncodedData,
-  needs: BatchNeeds,
-  shape: BlockShape,
-  split: Split,
+  batches: BatchMaker,
+  { needs, shape, split }: ScoringOrder,
   run: (batch: FeedBatch) => Promise<Record<string, TensorData>>,
   workers = oneWorker,
 ): Promise<Float32Array> {
   const scores = candidateScores(data, shape.set, split);
-  for (const { batch, refs, before } of scoringBatches(data, needs, shape, split, workers)) {
+  for await (const { batch, requests, before } of batches.scoring({
+    needs,
+    shape,
+    split,
+    place: placeOf(workers),
+  })) {
     const { logits } = await run(batch);
-    scores.set(before, logits ?? internal('the forward has no output logits'), refs.length, shape, batch);
+    scores.set(before, logits ?? internal('the forward has no output logits'), requests, shape, batch);
   }
   await workers.sum(scores.values); // 0 where another worker scored
   return scores.values;

@@ -13,15 +13,16 @@ export const teacherFile = (entry: ShardEntry) => `encoded/${entry.file}`;
 export async function writeTeacherScores(
   path: string,
   offsets: Int32Array,
-  { logit, rank }: TeacherScores,
+  scores: TeacherScores,
 ): Promise<void> {
-  await writeFile(
-    path,
-    arrowBytes(offsets.length - 1, {
-      teacher_logit: { kind: 'list', values: logit, offsets },
-      teacher_rank: { kind: 'list', values: rank, offsets },
-    }),
-  );
+  await writeFile(path, teacherScoresBytes(offsets, scores));
+}
+
+export function teacherScoresBytes(offsets: Int32Array, { logit, rank }: TeacherScores): Uint8Array {
+  return arrowBytes(offsets.length - 1, {
+    teacher_logit: { kind: 'list', values: logit, offsets },
+    teacher_rank: { kind: 'list', values: rank, offsets },
+  });
 }
 
 export function readTeacherScores(path: string): TeacherScores {

@@ -12,7 +12,7 @@ import type { ModelState } from '../engine/state.js';
 import { withPrefix, type FeedBatch } from '../engine/gradients.js';
 import { embedBlock, embedItems } from '../layers/inputs.js';
 import type { NamedModel } from '../models/registry.js';
-import { scoringBatches } from './batchStream.js';
+import { scoringBatches } from './batches/scoringBatches.js';
 import { roles } from './objectives.js';
 import { candidateScores } from './scoring.js';
 
@@ -77,7 +77,7 @@ export async function scoreFromStates(
     device,
   );
   const scores = candidateScores(data, shape.set, split);
-  for (const { batch, refs, entries, before } of scoringBatches(data, needs, shape, split)) {
+  for (const { batch, refs, entries, before } of scoringBatches(data, { needs, shape, split })) {
     const { logits } = await forward.over({ [roles.model]: state })(
       withItemStates(
         batch,

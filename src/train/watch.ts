@@ -18,7 +18,7 @@ import { WithinRequestError } from '../metrics/withinRequestError.js';
 import { trainBlock } from '../models/preRanker.js';
 import type { NamedModel, Teacher } from '../models/registry.js';
 import { primedFactor } from '../models/weights.js';
-import { scoringBatches } from './batchStream.js';
+import { scoringBatches } from './batches/scoringBatches.js';
 import type { FitPlan } from './fitPlan.js';
 import { encodeAll, ItemEncoder } from './itemEncoding.js';
 import { roles } from './objectives.js';
@@ -92,7 +92,7 @@ async function errorOf(bench: Workbench, needs: BatchNeeds, forward: Run): Promi
   const error = new WithinRequestError();
   const shape = bench.block('b');
   let batches = 0;
-  for (const { batch, refs } of scoringBatches(bench.data, needs, shape, 'validation')) {
+  for (const { batch, refs } of scoringBatches(bench.data, { needs, shape, split: 'validation' })) {
     const { approximate, exact } = await forward(batch);
     const width = exact!.length / (shape.requests * shape.candidates);
     const mask = batch.tensors['b/candidate_mask']!.data;

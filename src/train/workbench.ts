@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import type { Config } from '../config/config.js';
 import type { BlockShape } from '../data/batches.js';
-import { EncodedData, type SetName } from '../data/encodedData.js';
+import type { EncodedData, SetName } from '../data/encodedData.js';
+import { openEncodedData } from '../data/openEncodedData.js';
 import { parseTransform } from '../data/features.js';
 import { readItemVectors } from '../data/itemVectors.js';
 import type { Device } from '../engine/devices/device.js';
@@ -17,6 +18,8 @@ import { CascadeError } from '../errors.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { studentCodes, type ModelFrame } from '../models/registry.js';
 import type { Stage } from '../run/stage.js';
+import type { BatchMaker } from './batches/batchMaker.js';
+import { openBatches } from './batches/batchThread.js';
 import type { FitContext } from './fitPlan.js';
 
 export class Workbench {
@@ -24,6 +27,7 @@ export class Workbench {
     readonly stage: Stage,
     readonly config: Config,
     readonly data: EncodedData,
+    readonly batches: BatchMaker,
     readonly device: Device,
     /** Log-odds of the label rate on training exposures: where every score starts. */
     readonly baseLogit: number,
@@ -36,10 +40,12 @@ export class Workbench {
     const transform = parseTransform(await readFile(transformPath, 'utf8'), transformPath);
     const index = await stage.read('samples', 'encoded/index.json');
     const itemVectors = vectors ? readItemVectors(vectors) : null;
-    const data = new EncodedData(index, transform, config.features.width, itemVectors);
+    const data = openEncodedData(index, transform, config.features.width, itemVectors);
     const device = await openDevice(config.device, threadsEach(config, stage.workers.size));
     if (device.provider !== 'cpu') stage.progress.note(`device: ${device.provider} (${device.why})`);
-    return new Workbench(stage, config, data, device, baseLogit(data));
+    const batches = openBatches(data);
+    stage.closeLater(batches);
+    return new Workbench(stage, config, data, batches, device, baseLogit(data));
   }
 
   get frame(): ModelFrame {
@@ -60,9 +66,10 @@ export class Workbench {
   }
 
   get fitContext(): FitContext {
-    const { stage, config, data, device } = this;
+    const { stage, config, data, batches, device } = this;
     return {
       data,
+      batches,
       device,
       seed: config.seed,
       training: config.training,

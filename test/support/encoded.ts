@@ -5,7 +5,8 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EncodedData } from '../../src/data/encodedData.js';
+import type { EncodedData } from '../../src/data/encodedData.js';
+import { openEncodedData } from '../../src/data/openEncodedData.js';
 import { parseTransform, type Transform } from '../../src/data/features.js';
 import {
   entitiesBytes,
@@ -256,7 +257,7 @@ export function testData(
   writeFileSync(join(folder, 'index.json'), indexText({ users, items, behaviours: behaviours.length, a, b }));
   const vectors = RandomStream.of(seed, 'item vectors').normals(items * vectorWidth);
   const transform = { ...testTransform, sequence: { ...testTransform.sequence, maxLength: longest } };
-  return new EncodedData(
+  return openEncodedData(
     join(folder, 'index.json'),
     transform,
     width,

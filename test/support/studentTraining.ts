@@ -1,12 +1,16 @@
 /** The TARQ student with a frozen teacher on both sets of the small test data: everything that a checkpoint must hold is in use. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { lossWeights } from '../../src/config/lossWeights.js';
 import type { EncodedData } from '../../src/data/encodedData.js';
 import type { Device } from '../../src/engine/devices/device.js';
 import { RandomStream } from '../../src/engine/random.js';
 import { preRanker, teacherModel } from '../../src/models/registry.js';
 import { silentProgress, type Progress } from '../../src/run/progress.js';
+import { batchesInPlace } from '../../src/train/batches/batchMaker.js';
 import type { FitContext, FitPlan } from '../../src/train/fitPlan.js';
 import { preRankerLoss, preRankerScores, roles } from '../../src/train/objectives.js';
+import { teacherScoresBytes } from '../../src/train/teacherScores.js';
 import { blockOf, cpu, stateOf } from './models.js';
 import { testConfig } from './trainingConfig.js';
 
@@ -39,15 +43,28 @@ export function studentPlan(data: EncodedData, epochs: number, patience = 5, wor
     secondary: {
       shape: blockOf(data, 'b', 4 / workers),
       split: 'train',
-      teacher: ({ candidates }) => ({
-        logit: RandomStream.of(3, 'teacher').normals(candidates),
-        rank: Int32Array.from({ length: candidates }, (_, i) => 1 + (i % 4)),
-      }),
+      teacher: scoreFiles(data),
     },
     epochs,
     epochsBefore: 0.3,
     validation: { score: preRankerScores(model, data.layout, 'a'), shape: blockOf(data, 'a', 8), patience },
   };
+}
+
+/** Set C of the small test data: made-up scores, written beside its shards. */
+function scoreFiles(data: EncodedData): Record<string, string> {
+  const paths: Record<string, string> = {};
+  for (const entry of data.index.b) {
+    const path = join(data.opened.folder, `${entry.file}.teacher`);
+    const { offsets } = data.shard(entry);
+    const scores = {
+      logit: RandomStream.of(3, 'teacher').normals(entry.candidates),
+      rank: Int32Array.from({ length: entry.candidates }, (_, i) => 1 + (i % 4)),
+    };
+    writeFileSync(path, teacherScoresBytes(offsets, scores));
+    paths[entry.file] = path;
+  }
+  return paths;
 }
 
 export const fitContext = (
@@ -57,6 +74,7 @@ export const fitContext = (
   device: Device = cpu,
 ): FitContext => ({
   data,
+  batches: batchesInPlace(data),
   seed: 1,
   training: config.training,
   device,

@@ -3,10 +3,15 @@
  * that their weights stay equal. How they talk is MPI's business (mpi.ts); here is what they say. Every worker makes the same calls in
  * the same order.
  */
-export interface Workers {
+
+/** Which of them. */
+export interface Place {
   /** From 0; the first alone writes files. */
   readonly rank: number;
   readonly size: number;
+}
+
+export interface Workers extends Place {
   /** Adds up the arrays of all workers, element by element, in place. */
   sum(values: Float32Array): Promise<void>;
   /** The arrays of all workers, of any lengths, by rank. */
@@ -23,6 +28,9 @@ export const oneWorker: Workers = {
   meet: () => Promise.resolve(),
 };
 
+/** Of a worker only its place: a plain value. */
+export const placeOf = ({ rank, size }: Place): Place => ({ rank, size });
+
 /** Those of a batch's elements that this worker takes: every size-th, so that a short batch is spread evenly. */
-export const partOf = <T>(all: readonly T[], { rank, size }: Workers): readonly T[] =>
+export const partOf = <T>(all: readonly T[], { rank, size }: Place): readonly T[] =>
   size === 1 ? all : all.filter((_, i) => i % size === rank);
