@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
+import { primedFactor } from './primed.js';
 import { recencyBias, recencyInitial } from './recency.js';
 
 beforeAll(async () => {
@@ -9,7 +10,9 @@ beforeAll(async () => {
 /** Which logit each age has. */
 function logitOfAges(behaviours: number): number[] {
   const count = recencyInitial(behaviours).recency!.shape[0]!;
-  return [...recencyBias({ recency: tf.range(0, count) }, behaviours).dataSync()];
+  return [...recencyBias({ recency: tf.div(tf.range(0, count), primedFactor) }, behaviours).dataSync()].map(
+    Math.round,
+  );
 }
 
 it.each([1, 50, 512])('gives each of %s ages a logit of its own', (behaviours) => {

@@ -15,7 +15,7 @@ import { dot, unit } from '../layers/normalize.js';
 import { parametersOf, scoreBlock, type PreRanker } from './preRanker.js';
 import type { Ranker } from './ranker.js';
 import { similarityBias, similarityInitial, similarityKeys } from './similarity.js';
-import { primed, primedInitial } from './weights.js';
+import { primed, primedInitial } from '../layers/primed.js';
 
 /**
  * The target-attention ranker: every candidate attends to the sequence.

@@ -8,6 +8,7 @@ import type { EncodedData } from '../data/encodedData.js';
 import { valueAndGradients } from '../engine/autodiff.js';
 import { RandomStream } from '../engine/random.js';
 import type { Parameters } from '../engine/state.js';
+import { primed } from '../layers/primed.js';
 import { embedBlock, type RequestInputs } from '../layers/inputs.js';
 import { unit } from '../layers/normalize.js';
 import { WithinRequestError } from '../metrics/withinRequestError.js';
@@ -52,7 +53,7 @@ const trained = ({ model, inputs, parameters }: Opened) =>
 function exactLogits({ inputs, parameters }: Opened): tf.Tensor {
   const g = tf.exp(parameters['attention/log_similarity']!);
   const cosine = tf.matMul(unit(inputs.item.shared as tf.Tensor3D), unit(inputs.sequence.x), false, true);
-  const recency = tf.reshape(parameters['attention/recency']!, [1, 1, -1]);
+  const recency = tf.reshape(primed(parameters, 'attention/recency'), [1, 1, -1]);
   const padding = tf.expandDims(tf.mul(tf.sub(1, inputs.sequence.mask), -1e9), 1);
   return tf.add(tf.add(tf.mul(cosine, g), recency), padding);
 }

@@ -44,7 +44,7 @@ import {
 import { codebookName, type ItemCodes } from './itemCodes.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
 import type { ItemState, PreRanker, UserState } from './preRanker.js';
-import { primed, primedInitial } from './weights.js';
+import { primed, primedInitial } from '../layers/primed.js';
 
 /** Part of the student's parameters that is attention at codes. */
 const part = 'attention';

@@ -16,6 +16,7 @@ import type { EncodedData } from '../data/encodedData.js';
 import { valueAndGradients } from '../engine/autodiff.js';
 import { RandomStream } from '../engine/random.js';
 import type { ModelState } from '../engine/state.js';
+import { primed } from '../layers/primed.js';
 import { embedBlock, type RequestInputs } from '../layers/inputs.js';
 import { unit } from '../layers/normalize.js';
 import { distinctItems, startCodes, trainingItems } from '../train/codeFitting.js';
@@ -136,7 +137,7 @@ describe('the soft count', () => {
     };
     const cosine = tf.matMul(unit(item.vectors as tf.Tensor3D), unit(sequence.vectors!), false, true);
     const bias = tf.add(
-      tf.reshape(opened.parameters['attention/recency']!, [1, 1, -1]),
+      tf.reshape(primed(opened.parameters, 'attention/recency'), [1, 1, -1]),
       tf.expandDims(tf.mul(tf.sub(1, sequence.mask), -1e9), 1),
     );
     const logits = tf.add(tf.mul(cosine, g), bias);

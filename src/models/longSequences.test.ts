@@ -27,6 +27,7 @@ import { shapesOf } from '../engine/passes/shapes.js';
 import { RandomStream } from '../engine/random.js';
 import type { ModelState } from '../engine/state.js';
 import { trace, type TensorSpec } from '../engine/trace/index.js';
+import { primedFactor } from '../layers/primed.js';
 import { recencyBias } from '../layers/recency.js';
 import { preRankerLoss, preRankerScores, rankerLoss, roles } from '../train/objectives.js';
 import { preRanker, teacherModel, type PreRankerName } from './registry.js';
@@ -122,7 +123,8 @@ describe.each(Object.entries(cases))('%s', (_, model) => {
     const long = open(model, longData(length));
     const shortState = stateOf(data, short.initial);
     const longState = stateOf(data, long.initial);
-    const ageGroups = recencyBias({ recency: tf.range(0, 2000) }, length).dataSync();
+    const numbered = { recency: tf.div(tf.range(0, 2000), primedFactor) };
+    const ageGroups = recencyBias(numbered, length).dataSync().map(Math.round);
     const groups = places.map((place) => ageGroups[place]!);
     for (const { name } of longState.layout.entries) {
       const from = shortState.layout.view(shortState.vector, name);

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { internal } from '../errors.js';
 import type { Dimensions } from '../layers/inputs.js';
 import type { PreRanker } from './preRanker.js';
-import { primed, primedInitial } from './weights.js';
+import { primed, primedInitial } from '../layers/primed.js';
 
 /**
  * A term of exact match counts: how often the candidate's value of each shared field occurs in the sequence.

@@ -5,7 +5,7 @@ import { dot, unit } from '../layers/normalize.js';
 import { meanPool, weightedSum } from '../layers/pool.js';
 import { recencyBias, recencyInitial } from '../layers/recency.js';
 import type { PreRanker } from './preRanker.js';
-import { primed, primedInitial } from './weights.js';
+import { primed, primedInitial } from '../layers/primed.js';
 
 /**
  * A term of raw similarity: the candidate's embeddings against a pool of the behaviours' embeddings, no tower in between.

@@ -9,6 +9,7 @@ import { lossWeights } from '../config/lossWeights.js';
 import type { EncodedData } from '../data/encodedData.js';
 import { valueAndGradients } from '../engine/autodiff.js';
 import { RandomStream } from '../engine/random.js';
+import { primed } from '../layers/primed.js';
 import { attend } from '../layers/attention.js';
 import { embedBlock } from '../layers/inputs.js';
 import { linear } from '../layers/linear.js';
@@ -61,7 +62,7 @@ describe('T1: one level with one code per item', () => {
       tf.matMul(perRequest(decoded), unit(x), false, true),
       tf.exp(own.log_similarity!),
     );
-    const bias = tf.add(similarity, tf.reshape(own.recency!, [1, 1, -1]));
+    const bias = tf.add(similarity, tf.reshape(primed(own, 'recency'), [1, 1, -1]));
     const vector = attend(
       perRequest(linear(own, 'query', latents)),
       linear(own, 'key', x) as tf.Tensor3D,

@@ -17,7 +17,7 @@ import { embedBlock } from '../layers/inputs.js';
 import { WithinRequestError } from '../metrics/withinRequestError.js';
 import { trainBlock } from '../models/preRanker.js';
 import type { NamedModel, Teacher } from '../models/registry.js';
-import { primedFactor } from '../models/weights.js';
+import { primedFactor } from '../layers/primed.js';
 import { scoringBatches } from './batches/scoringBatches.js';
 import type { FitPlan } from './fitPlan.js';
 import { encodeAll, ItemEncoder } from './itemEncoding.js';
