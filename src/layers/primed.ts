@@ -11,5 +11,5 @@ export const primedInitial = (name: string, length?: number): Initial => ({
   [name]: { shape: length === undefined ? [] : [length], values: new Float32Array(length ?? 1) },
 });
 
-export const primed = (parameters: Parameters, name: string): tf.Tensor =>
-  tf.mul(parameters[name]!, primedFactor);
+export const primed = (parameters: Parameters, name: string, factor = primedFactor): tf.Tensor =>
+  tf.mul(parameters[name]!, factor);

@@ -18,6 +18,7 @@ import { WithinRequestError } from '../metrics/withinRequestError.js';
 import { trainBlock } from '../models/preRanker.js';
 import type { NamedModel, Teacher } from '../models/registry.js';
 import { primedFactor } from '../layers/primed.js';
+import { cosineFactor } from '../models/rawCosine.js';
 import { scoringBatches } from './batches/scoringBatches.js';
 import type { FitPlan } from './fitPlan.js';
 import { encodeAll, ItemEncoder } from './itemEncoding.js';
@@ -118,14 +119,21 @@ async function codeUse({ data, codes: coder }: Workbench, encoder: ItemEncoder, 
   );
 }
 
+/** Weights of terms that start at 0, with what their parameters are multiplied by. */
+const termFactors: Readonly<Record<string, number>> = {
+  'attention/count': primedFactor,
+  'cosine/weight': cosineFactor,
+  'match/weights': primedFactor,
+};
+
 /** Parameters that say how much data asked for a term. */
 function startedAtZero({ layout, vector }: ModelState): Record<string, number> {
   const measures: Record<string, number> = {};
   for (const { name, size } of layout.entries) {
     const values = layout.view(vector, name);
-    const term = /^(attention\/count|cosine\/weight|match\/weights)$/.exec(name)?.[1];
-    for (let i = 0; term && i < size; i++) {
-      measures[`weight/${term}${size > 1 ? `/${i + 1}` : ''}`] = primedFactor * values[i]!;
+    const factor = termFactors[name];
+    for (let i = 0; factor !== undefined && i < size; i++) {
+      measures[`weight/${name}${size > 1 ? `/${i + 1}` : ''}`] = factor * values[i]!;
     }
     if (/^(attention|tarq)\/log_similarity$/.test(name)) measures.similarity = Math.exp(values[0]!);
   }
