@@ -41,15 +41,21 @@ for (const seed of seeds) {
 }
 
 const aucs = (results, model, split) => results.map((result) => valueOf(result, model, 'a', 'auc', split));
-/** Within-request errors of its attention term and of its vector, its share of the teacher's picks, perplexity of its codes by level. */
+/** Within-request errors of its attention term and of its vector, its share of the teacher's picks, codes in use and their perplexity by level. */
 const studentMeasures = (results) => [
   meanOf(results.map(({ measures }) => measures.within_request_error)),
   meanOf(results.map(({ measures }) => measures.teacher_vector_error)),
   meanOf(results.map((result) => valueOf(result, 'student', 'b', 'teacher_recall@3'))),
-  results[0].health.levels
-    .map((_, level) => mean(results.map(({ health }) => health.levels[level].perplexity)).toFixed(0))
-    .join(', '),
+  ...['usage', 'perplexity'].map((measure) => byLevel(results, measure)),
 ];
+/** `98, 95 %` or `50, 41`: a measure of the codes over seeds, level by level. */
+const byLevel = (results, measure) => {
+  const means = results[0].health.levels.map((_, level) =>
+    mean(results.map(({ health }) => health.levels[level][measure])),
+  );
+  const isShare = measure === 'usage';
+  return `${means.map((value) => (isShare ? 100 * value : value).toFixed(0)).join(', ')}${isShare ? ' %' : ''}`;
+};
 const meanOf = (values) => (values.every(Number.isFinite) ? meanAndSpread(values) : '–');
 const row = (name, settings, results, model) => {
   const test = aucs(results, model, 'test');
@@ -60,7 +66,7 @@ const row = (name, settings, results, model) => {
     meanAndSpread(aucs(results, model, 'validation')),
     meanAndSpread(test),
     results === base && model === 'student' ? '' : `${fixed(mean(differences))} ${interval(differences)}`,
-    ...(model === 'student' ? studentMeasures(results) : ['', '', '', '']),
+    ...(model === 'student' ? studentMeasures(results) : ['', '', '', '', '']),
   ];
 };
 const words = (settings) =>
@@ -84,6 +90,7 @@ console.log(
       'within-request error',
       "error of the teacher's vector",
       'teacher_recall@3',
+      'codes in use',
       'perplexity',
     ],
     [
