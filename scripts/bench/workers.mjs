@@ -1,7 +1,8 @@
 /**
  * What a second worker brings (`training.workers`), and what a second thread brings instead: the same step over 32 requests by one
- * worker with one thread, by one with two threads, and by two with one thread each, which take 16 requests each. Every way runs in
- * processes of its own, one way after the other, round by round; a process tells the median of its steps' wall times.
+ * worker with one thread, by one with two threads, and by two with one thread each, which take 16 requests each; and a step over 16 by
+ * one worker, which is what each of two does but for talking. Every way runs in processes of its own, one way after the other, round by
+ * round; a process tells the median of its steps' wall times. Printed is how fast requests pass, relative to the first way.
  */
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
@@ -19,17 +20,18 @@ const { values: flags } = parseArgs({
     measure: { type: 'string' }, // what a process of a way is given: model, workers, threads
   },
 });
-const requests = 32;
+/** Workers, threads of each, requests of the whole step. */
 const ways = {
-  'one worker, one thread': [1, 1],
-  'one worker, two threads': [1, 2],
-  'two workers, one thread each': [2, 1],
+  'one worker, one thread': [1, 1, 32],
+  'one worker, two threads': [1, 2, 32],
+  'two workers, one thread each': [2, 1, 32],
+  'one worker, half the requests': [1, 1, 16],
 };
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** One of a way's processes; the first prints the median milliseconds of a step. */
-async function measure(model, count, threads) {
+async function measure(model, count, threads, requests) {
   const workers = await joinWorkers(requireMpi(), count);
   const batch = makeBatch(requests / count);
   const { step } = makeStep(model, { threads, workers });
@@ -44,15 +46,15 @@ async function measure(model, count, threads) {
   workers.leave();
 }
 
-function runWay(model, [count, threads]) {
+function runWay(model, [count, threads, requests]) {
   const self = [process.execPath, fileURLToPath(import.meta.url)];
-  const asked = ['--steps', flags.steps, '--measure', [model, count, threads].join()];
+  const asked = ['--steps', flags.steps, '--measure', [model, count, threads, requests].join()];
   return Number(execFileSync(requireMpi().launcher, ['-n', String(count), ...self, ...asked]).toString());
 }
 
 if (flags.measure) {
-  const [model, count, threads] = flags.measure.split(',');
-  await measure(model, Number(count), Number(threads));
+  const [model, ...sizes] = flags.measure.split(',');
+  await measure(model, ...sizes.map(Number));
 } else {
   for (const model of flags.models.split(',')) {
     const times = Object.fromEntries(Object.keys(ways).map((way) => [way, []]));
@@ -62,7 +64,8 @@ if (flags.measure) {
     const [alone] = Object.values(times);
     console.log(`${model}, load ${loadavg()[0].toFixed(1)}`);
     for (const [way, ms] of Object.entries(times)) {
-      const speed = median(ms.map((time, round) => alone[round] / time)); // paired: a noisy neighbour slows the ways of a round alike
+      const share = ways[way][2] / 32;
+      const speed = share * median(ms.map((time, round) => alone[round] / time)); // paired: a noisy neighbour slows the ways of a round alike
       console.log(`  ${way.padEnd(29)} ${median(ms).toFixed(1).padStart(7)} ms a step, ${speed.toFixed(2)}x`);
     }
   }

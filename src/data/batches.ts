@@ -5,9 +5,9 @@
  * This runs once per step in JavaScript, and the engine mostly waits for it: no objects per candidate, no maps.
  */
 import type { TensorData } from '../engine/compile.js';
+import { Distinct } from '../engine/distinct.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import { internal } from '../errors.js';
-import { Distinct } from './distinct.js';
 import type { EncodedData, SetName } from './encodedData.js';
 import type { FeatureGroup } from './inputLayout.js';
 import type { RequestRef } from './requestOrder.js';

@@ -4,6 +4,7 @@
  * rank, so that their order does not depend on who was faster.
  */
 import type { TensorData } from '../compiledGraph.js';
+import { Distinct } from '../distinct.js';
 import type { FeedBatch } from '../gradients.js';
 import type { Workers } from './workers.js';
 
@@ -48,15 +49,9 @@ async function addScalars(workers: Workers, own: Outputs): Promise<Record<string
 
 /** Distinct rows in order of first appearance, and where those of each list stand among them. */
 function unite(lists: readonly Int32Array[]): { rows: Rows; places: readonly Int32Array[] } {
-  const known = new Map<number, number>();
-  const places = lists.map((list) =>
-    list.map((row) => {
-      const place = known.get(row) ?? known.size;
-      known.set(row, place);
-      return place;
-    }),
-  );
-  const rowIds = Int32Array.from(known.keys());
+  const known = new Distinct();
+  const places = lists.map((list) => list.map((row) => known.place(row)));
+  const rowIds = Int32Array.from(known.list());
   return { rows: { rowIds, rowCount: rowIds.length }, places };
 }
 
