@@ -22,29 +22,44 @@ export async function combine(
   { rowIds, rowCount }: Rows,
   own: Outputs,
 ): Promise<WholeStep> {
-  const outputs = await addScalars(workers, own);
+  const isRows = (name: string) => name.startsWith('gradient:rows:');
+  const outputs = await addUp(
+    workers,
+    Object.entries(own).filter(([name]) => !isRows(name)),
+  );
   const { rows, places } = unite(await workers.gather(rowIds.subarray(0, rowCount)));
-  let squares = 0;
-  for (const [name, values] of Object.entries(own) as [string, Float32Array][]) {
-    if (!name.startsWith('gradient:')) continue;
-    let whole = values;
-    if (name.startsWith('gradient:rows:')) {
-      const width = values.length / rowIds.length;
-      const parts = await workers.gather(values.subarray(0, rowCount * width));
-      whole = addRows(parts, places, width, rows.rowCount);
-    } else await workers.sum(values);
-    for (let i = 0; i < whole.length; i++) squares += whole[i]! * whole[i]!;
-    outputs[name] = whole;
+  for (const [name, values] of Object.entries(own)) {
+    if (!isRows(name)) continue;
+    const width = values.length / rowIds.length;
+    const parts = await workers.gather((values as Float32Array).subarray(0, rowCount * width));
+    outputs[name] = addRows(parts, places, width, rows.rowCount);
   }
-  return { rows, outputs: { ...outputs, gradient_norm: Float32Array.of(Math.sqrt(squares)) } };
+  return { rows, outputs: { ...outputs, gradient_norm: Float32Array.of(normOfGradients(outputs)) } };
 }
 
-/** Loss, terms and the like in one message. */
-async function addScalars(workers: Workers, own: Outputs): Promise<Record<string, TensorData>> {
-  const names = Object.keys(own).filter((name) => own[name]!.length === 1);
-  const sums = Float32Array.from(names, (name) => own[name]![0]!);
-  await workers.sum(sums);
-  return Object.fromEntries(names.map((name, i) => [name, sums.subarray(i, i + 1)]));
+/** Loss, terms and dense gradients in one message: whoever is slower is waited for once. */
+async function addUp(
+  workers: Workers,
+  own: readonly (readonly [name: string, values: TensorData])[],
+): Promise<Record<string, TensorData>> {
+  const all = new Float32Array(own.reduce((sum, [, { length }]) => sum + length, 0));
+  const sums: Record<string, TensorData> = {};
+  let at = 0;
+  for (const [name, values] of own) {
+    all.set(values, at);
+    sums[name] = all.subarray(at, (at += values.length));
+  }
+  await workers.sum(all);
+  return sums;
+}
+
+function normOfGradients(outputs: Outputs): number {
+  let squares = 0;
+  for (const [name, values] of Object.entries(outputs)) {
+    if (!name.startsWith('gradient:')) continue;
+    for (let i = 0; i < values.length; i++) squares += values[i]! * values[i]!;
+  }
+  return Math.sqrt(squares);
 }
 
 /** Distinct rows in order of first appearance, and where those of each list stand among them. */
@@ -63,8 +78,9 @@ function addRows(
   count: number,
 ): Float32Array {
   const sums = new Float32Array(count * width);
-  parts.forEach((part, worker) => {
-    const to = places[worker]!;
+  sums.set(parts[0]!); // the first rows of all are the first worker's
+  parts.slice(1).forEach((part, i) => {
+    const to = places[i + 1]!;
     for (let row = 0; row < to.length; row++) {
       const at = to[row]! * width;
       const from = row * width;
