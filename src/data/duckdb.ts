@@ -229,15 +229,27 @@ function readNumbers(vector: Vector, rows: number, type: ScalarType): Exclude<Va
   return values;
 }
 
-/** DuckDB's string_t: 4 bytes length, then 12 inline bytes or 4 bytes prefix and a pointer; long ones need the API's reader. */
+/**
+ * DuckDB's string_t: 4 bytes length, then 12 inline bytes or 4 bytes prefix and a pointer; long ones need the API's reader. A short
+ * one that repeats the last is the same text: days and words come in runs.
+ */
 function readStrings(vector: Vector, rows: number, nulls: Uint8Array | undefined): string[] {
   const bytes = copyBytes(bindings.vector_get_data(vector, rows * 16));
   const view = new DataView(bytes.buffer);
+  const words = new BigUint64Array(bytes.buffer);
   const decoder = new TextDecoder();
   const out = new Array<string>(rows).fill('');
+  let last = -1; // row of the last short text
   for (let i = 0; i < rows; i++) {
     if (nulls?.[i]) continue;
     const length = view.getUint32(i * 16, true);
+    if (length <= 12) {
+      if (last >= 0 && words[2 * i] === words[2 * last] && words[2 * i + 1] === words[2 * last + 1]) {
+        out[i] = out[last]!;
+        continue;
+      }
+      last = i;
+    }
     const data =
       length <= 12
         ? bytes.subarray(i * 16 + 4, i * 16 + 4 + length)
