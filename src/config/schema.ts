@@ -32,7 +32,10 @@ export const configSchema = z.strictObject({
     'where training steps run; auto: cuda or webgpu where one works, else cpu (see `cascade doctor`)',
   ),
   threads: key(z.int().min(0).default(0), 'processor threads; 0 = all'),
-  memory_limit: key(bytes.default('2GB'), 'memory of the SQL engine; it spills to disk beyond'),
+  memory_limit: key(
+    bytes.optional(),
+    'memory of the SQL engine; it spills to disk beyond. Left out: 128MB, and as much again for each thread; 2GB is faster by a tenth',
+  ),
   logs: key(logs, 'where the logs come from', { kind: 'simulate' }),
   samples: key(samples.prefault({}), 'sets A and B, sequences, split'),
   features: key(features, 'what the models see', {

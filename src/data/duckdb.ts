@@ -36,6 +36,9 @@ export class Duckdb {
       threads: String(options.threads),
       memory_limit: options.memoryLimit,
       temp_directory: options.spillFolder,
+      // What a query gave back goes back to the system, and is not kept for the next one beside the limit.
+      allocator_flush_threshold: '8MB',
+      allocator_bulk_deallocation_flush_threshold: '8MB',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       preserve_insertion_order: 'true',
@@ -77,10 +80,11 @@ export class Duckdb {
   async *stream(sql: string): AsyncGenerator<Batch> {
     const result = await this.guard(() => this.connection.stream(sql));
     const names = result.columnNames();
+    const types = result.columnTypes().map(String);
     for (;;) {
       const chunk = await this.guard(() => result.fetchChunk());
       if (!chunk || chunk.rowCount === 0) return;
-      yield readChunk(chunk, names);
+      yield readChunk(chunk, names, types);
     }
   }
 
@@ -169,12 +173,12 @@ function emptyColumn(sqlType: string): Column {
   return { offsets: new Int32Array(1), child: { values: allocate(scalarType(sqlType.slice(0, -2)), 0) } };
 }
 
-function readChunk(chunk: DuckDBDataChunk, names: readonly string[]): Batch {
+function readChunk(chunk: DuckDBDataChunk, names: readonly string[], types: readonly string[]): Batch {
   const rows = chunk.rowCount;
   const columns: Record<string, Column> = {};
   names.forEach((name, i) => {
     const vector = bindings.data_chunk_get_vector(chunk.chunk, i);
-    const type = chunk.getColumnVector(i).type.toString();
+    const type = types[i]!;
     columns[name] = type.endsWith('[]')
       ? readList(vector, rows, type)
       : readScalars(vector, rows, scalarType(type));
@@ -225,15 +229,27 @@ function readNumbers(vector: Vector, rows: number, type: ScalarType): Exclude<Va
   return values;
 }
 
-/** DuckDB's string_t: 4 bytes length, then 12 inline bytes or 4 bytes prefix and a pointer; long ones need the API's reader. */
+/**
+ * DuckDB's string_t: 4 bytes length, then 12 inline bytes or 4 bytes prefix and a pointer; long ones need the API's reader. A short
+ * one that repeats the last is the same text: days and words come in runs.
+ */
 function readStrings(vector: Vector, rows: number, nulls: Uint8Array | undefined): string[] {
   const bytes = copyBytes(bindings.vector_get_data(vector, rows * 16));
   const view = new DataView(bytes.buffer);
+  const words = new BigUint64Array(bytes.buffer);
   const decoder = new TextDecoder();
   const out = new Array<string>(rows).fill('');
+  let last = -1; // row of the last short text
   for (let i = 0; i < rows; i++) {
     if (nulls?.[i]) continue;
     const length = view.getUint32(i * 16, true);
+    if (length <= 12) {
+      if (last >= 0 && words[2 * i] === words[2 * last] && words[2 * i + 1] === words[2 * last + 1]) {
+        out[i] = out[last]!;
+        continue;
+      }
+      last = i;
+    }
     const data =
       length <= 12
         ? bytes.subarray(i * 16 + 4, i * 16 + 4 + length)

@@ -10,7 +10,7 @@
  */
 import { columnsOf, type Schema } from '../data/columns.js';
 import { sqlText, type Duckdb } from '../data/duckdb.js';
-import { appendBatches, createTable } from '../data/parquet.js';
+import { appendBatches, createTable } from '../data/tableAppender.js';
 import type { Progress } from '../run/progress.js';
 import { valuesOf } from './batchValues.js';
 import { sourceTable } from './complete.js';

@@ -143,7 +143,7 @@ export class Stage {
     const { Duckdb } = await import('../data/duckdb.js'); // skipping a stage needs no engine
     const db = await Duckdb.open({
       threads: this.threads,
-      memoryLimit: this.config.memoryLimit,
+      memoryLimit: this.config.memoryLimit ?? enoughFor(this.threads),
       spillFolder: join(this.folder, 'spill'),
     });
     try {
@@ -166,6 +166,9 @@ export class Stage {
     return path;
   }
 }
+
+/** What the SQL engine works with on any amount of data: it asks for 125 MB a thread, and what it writes takes some, too. */
+const enoughFor = (threads: number) => `${128 * (1 + threads)}MB`;
 
 /** Compares a file with its record by its full hash. */
 async function verify(record: FileRecord, path: string): Promise<void> {

@@ -3,12 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parquetSource } from '../data/parquet.js';
-import { calibrationCurve } from '../metrics/calibration.js';
-import type { Measurements } from '../metrics/measure.js';
 import type { MetricRow, ModelName } from '../metrics/metricRow.js';
 import { pairedDifference } from '../metrics/paired.js';
-import { scoredModel } from '../metrics/scoredModel.js';
-import { layoutOf } from '../metrics/scoredSet.js';
 import type { Verdict } from '../metrics/verdict.js';
 import { studentName } from '../models/registry.js';
 import type {
@@ -20,13 +16,8 @@ import type {
   SampleCount,
 } from '../report/input.js';
 import type { Stage } from '../run/stage.js';
-import type { Scored } from '../train/scoredModels.js';
 import type { Workbench } from '../train/workbench.js';
-
-interface Judged {
-  readonly scored: Scored;
-  readonly measurements: Measurements;
-}
+import type { Judged } from './judged.js';
 
 /** Points of a loss curve, at most: every so manieth step. */
 const lossPoints = 200;
@@ -38,7 +29,7 @@ export async function gatherReport(
   judged: readonly Judged[],
 ): Promise<ReportInput> {
   const { stage, config } = bench;
-  const test = judged.filter(({ scored }) => scored.split === 'test');
+  const test = judged.filter(({ split }) => split === 'test');
   return {
     run: basename(stage.runFolder),
     data: config.logs.kind,
@@ -49,7 +40,7 @@ export async function gatherReport(
     verdict,
     metrics: metrics.filter(({ split }) => split === 'test'),
     differences: test.flatMap(differences),
-    calibration: calibration(test.find(({ scored }) => scored.set === 'a')!.scored),
+    calibration: test.find(({ set }) => set === 'a')!.calibration,
     epochs: await epochPoints(bench),
     losses: await lossCurve(bench),
     codebook: await codebookLevels(stage),
@@ -58,14 +49,18 @@ export async function gatherReport(
 }
 
 /** Why a logged teacher is not measured on a set; undefined where it is. */
-export function withoutTeacher({ set, unscored, rows }: Scored): string | undefined {
+export function withoutTeacher({
+  set,
+  unscored,
+  candidates: all,
+}: Pick<Judged, 'set' | 'unscored' | 'candidates'>): string | undefined {
   if (unscored === 0) return undefined;
-  const candidates = `${rows.item.length.toLocaleString('en-US')} ${set === 'a' ? 'exposures' : 'candidates of set B'}`;
+  const candidates = `${all.toLocaleString('en-US')} ${set === 'a' ? 'exposures' : 'candidates of set B'}`;
   return `the logs have no teacher score for ${unscored.toLocaleString('en-US')} of ${candidates} on test days`;
 }
 
 function loggedTeacher(test: readonly Judged[]): string {
-  const reasons = test.flatMap(({ scored }) => withoutTeacher(scored) ?? []);
+  const reasons = test.flatMap((one) => withoutTeacher(one) ?? []);
   const left = reasons.length > 0 ? `; not measured where a candidate has none: ${reasons.join(', ')}` : '';
   return `the ranker of the logs, by the scores that it left there${left}`;
 }
@@ -96,23 +91,16 @@ async function sampleCounts(stage: Stage): Promise<SampleCount[]> {
 }
 
 /** Of every other model to the two-tower, on the metrics that decide. */
-function differences({ scored, measurements }: Judged): Difference[] {
+function differences({ set, measurements }: Judged): Difference[] {
   return measurements.models
     .filter((model) => model !== 'two_tower')
     .flatMap((model) =>
       ['auc', 'gauc', 'request_auc'].flatMap((metric) => {
         const [one, baseline] = [measurements.find(model, metric), measurements.find('two_tower', metric)];
         if (!one || !baseline) return [];
-        return [{ model, set: scored.set, metric, ...pairedDifference(one, baseline) }];
+        return [{ model, set, metric, ...pairedDifference(one, baseline) }];
       }),
     );
-}
-
-function calibration({ scored, models }: Scored): ReportInput['calibration'] {
-  const layout = layoutOf(scored);
-  return models
-    .filter(({ model }) => model === 'student' || model === 'two_tower')
-    .map(({ model, logits }) => ({ model, bins: calibrationCurve(scoredModel(layout, logits, model)) }));
 }
 
 /** The teacher's two phases are one curve: the second goes on where the first was best. A logged one has none. */

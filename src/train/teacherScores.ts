@@ -25,9 +25,14 @@ export function teacherScoresBytes(offsets: Int32Array, { logit, rank }: Teacher
   });
 }
 
-export function readTeacherScores(path: string): TeacherScores {
+/** `offsets`: [request + 1] where each request's candidates begin. */
+export function readTeacherScores(path: string): TeacherScores & { readonly offsets: Int32Array } {
   const file = new ArrowFile(path);
-  return { logit: file.values('teacher_logit', Float32Array), rank: file.values('teacher_rank', Int32Array) };
+  return {
+    offsets: file.offsets('teacher_logit'),
+    logit: file.values('teacher_logit', Float32Array),
+    rank: file.values('teacher_rank', Int32Array),
+  };
 }
 
 /** The rank of a candidate without a score, whose logit is NaN. */

@@ -1,6 +1,7 @@
-/** The simulation's batches, day by day, into the source tables of the SQL engine; its truth into a table of its own. */
+/** The simulation's batches, part by part, into the source tables of the SQL engine; its truth into a table of its own. */
+import { setImmediate } from 'node:timers/promises';
 import type { Duckdb } from '../../data/duckdb.js';
-import { appendBatches, createTable } from '../../data/parquet.js';
+import { createTable, TableAppender } from '../../data/tableAppender.js';
 import type { Progress } from '../../run/progress.js';
 import { sourceTable } from '../complete.js';
 import { simulatedSchemas, type SimulatedTable } from './record.js';
@@ -17,14 +18,18 @@ export async function loadSimulation(
   progress: Progress,
 ): Promise<void> {
   const place = (table: SimulatedTable) => (table === 'truth' ? truthTable : sourceTable(table));
+  const appenders = new Map<string, TableAppender>();
   for (const [table, schema] of Object.entries(simulatedSchemas)) {
-    await createTable(db, place(table as SimulatedTable), schema); // the keys of simulatedSchemas are its tables
+    const name = place(table as SimulatedTable); // the keys of simulatedSchemas are its tables
+    await createTable(db, name, schema);
+    appenders.set(table, await TableAppender.open(db, name, schema));
   }
   const task = progress.begin('simulation', config.days, 'days');
-  let days = 0;
-  for (const { table, batch } of simulate(config, seed)) {
-    await appendBatches(db, place(table), simulatedSchemas[table], [batch]);
-    if (table === 'requests') task.update(++days); // one batch a day
+  for (const { day, table, batch } of simulate(config, seed)) {
+    appenders.get(table)!.append(batch);
+    if (day > 0) task.update(day);
+    await setImmediate(); // signals are heard, and memory of the engine's is freed, between two turns of the event loop
   }
+  for (const appender of appenders.values()) appender.close();
   task.end();
 }

@@ -1,11 +1,11 @@
-/** The logs of one simulated day, and the item and user tables, as batches of columns. */
+/** The logs of the simulation, some actions at a time, and the item and user tables, as batches of columns. */
 import { columnsOf, type Batch, type Schema } from '../../data/columns.js';
 import { dayMs, dayOf } from '../days.js';
 import { eventTypes, stageReached } from '../tables.js';
 import { sigmoid } from './clickModel.js';
 import type { Funnel } from './funnel.js';
 import { Rows } from './rows.js';
-import { clicksWithinMs, type Actions } from './traffic.js';
+import { clicksWithinMs } from './traffic.js';
 import type { SimulationConfig, World } from './world.js';
 
 /** What the simulation fills in; the rest of the canonical columns is null or has its usual value. */
@@ -86,32 +86,42 @@ const idOf = (index: number) => index + 1;
 /** Clicks count for a label within this time after the request; none of ours comes later. */
 const attributionMs = clicksWithinMs;
 
-export class DayLog {
+/** Rows of the longest table in one part of the log: what memory holds, however many users a day has. */
+const rowsPerPart = 2 ** 16;
+
+export class LogPart {
   private readonly requests: Rows<typeof simulatedSchemas.requests>;
   private readonly candidates: Rows<typeof simulatedSchemas.candidates>;
   private readonly feedback: Rows<typeof simulatedSchemas.feedback>;
   private readonly behaviours: Rows<typeof simulatedSchemas.behaviours>;
   private readonly truth: Rows<typeof simulatedSchemas.truth>;
 
+  private readonly mostActions: number;
+  private actions = 0;
+
   constructor(
     private readonly world: World,
     private readonly config: SimulationConfig,
-    private readonly day: number,
-    actions: Actions,
   ) {
-    const requests = actions.item.reduce((count, item) => count + (item < 0 ? 1 : 0), 0);
-    const shown = requests * (config.exposed + 1);
-    const considered = requests * (config.retrieved + 1);
-    this.requests = new Rows(simulatedSchemas.requests, requests);
-    this.candidates = new Rows(simulatedSchemas.candidates, considered);
-    this.feedback = new Rows(simulatedSchemas.feedback, shown);
-    this.behaviours = new Rows(simulatedSchemas.behaviours, 2 * shown + actions.count);
-    this.truth = new Rows(simulatedSchemas.truth, considered);
+    const considered = config.retrieved + 1;
+    const shown = config.exposed + 1;
+    this.mostActions = Math.max(1, Math.floor(rowsPerPart / considered));
+    this.requests = new Rows(simulatedSchemas.requests, this.mostActions);
+    this.candidates = new Rows(simulatedSchemas.candidates, this.mostActions * considered);
+    this.feedback = new Rows(simulatedSchemas.feedback, this.mostActions * shown);
+    this.behaviours = new Rows(simulatedSchemas.behaviours, this.mostActions * 2 * shown);
+    this.truth = new Rows(simulatedSchemas.truth, this.mostActions * considered);
+  }
+
+  /** No further request or click has room. */
+  get isFull(): boolean {
+    return this.actions === this.mostActions;
   }
 
   request(requestId: number, scene: number, user: number, atMs: number, funnel: Funnel): void {
     const { columns } = this.requests;
     const row = this.requests.count++;
+    this.actions++;
     columns.request_id[row] = requestId;
     columns.request_ts[row] = atMs;
     columns.user_id[row] = idOf(user);
@@ -177,23 +187,27 @@ export class DayLog {
   }
 
   clickElsewhere(user: number, item: number, atMs: number): void {
+    this.actions++;
     this.behaviour(user, item, atMs, eventTypes.click, NaN);
   }
 
-  /** What was logged, by table. */
-  batches(): Readonly<Record<'requests' | 'candidates' | 'feedback' | 'behaviours' | 'truth', Batch>> {
-    const dt = dayOf(this.world.startMs + this.day * dayMs, this.config.timeZone);
+  /** What was logged of a day, by table; the part is empty afterwards. */
+  take(
+    day: number,
+  ): Readonly<Record<'requests' | 'candidates' | 'feedback' | 'behaviours' | 'truth', Batch>> {
+    this.actions = 0;
+    const dt = dayOf(this.world.startMs + day * dayMs, this.config.timeZone);
     const versions = {
       retrieval_version: 'simulated',
       prerank_version: 'simulated',
       rank_version: 'simulated',
     };
     return {
-      requests: this.requests.batch({ dt, ...versions }),
-      candidates: this.candidates.batch({ dt }),
-      feedback: this.feedback.batch({ dt }),
-      behaviours: this.behaviours.batch({}),
-      truth: this.truth.batch({}),
+      requests: this.requests.take({ dt, ...versions }),
+      candidates: this.candidates.take({ dt }),
+      feedback: this.feedback.take({ dt }),
+      behaviours: this.behaviours.take({}),
+      truth: this.truth.take({}),
     };
   }
 

@@ -24,15 +24,19 @@ export class Rows<S extends Schema> {
     this.columns = Object.fromEntries(arrays) as typeof this.columns; // has exactly the schema's keys
   }
 
-  batch(texts: Readonly<Record<string, string>>): Batch {
+  /** What was written, as columns of their own; there is room again afterwards. */
+  take(texts: Readonly<Record<string, string>>): Batch {
+    const { count: rows } = this;
     const columns: Record<string, Column> = {};
     for (const [name, type] of Object.entries(this.schema)) {
-      const cells = this.columns[name]!.subarray(0, this.count);
-      if (type === 'VARCHAR') columns[name] = { values: new Array<string>(this.count).fill(texts[name]!) };
+      const cells = this.columns[name]!.subarray(0, rows);
+      if (type === 'VARCHAR') columns[name] = { values: new Array<string>(rows).fill(texts[name]!) };
       else if (isList(type)) columns[name] = bitLists(cells);
       else columns[name] = scalars(type, cells);
+      cells.fill(NaN);
     }
-    return { rows: this.count, columns };
+    this.count = 0;
+    return { rows, columns };
   }
 }
 

@@ -10,17 +10,19 @@ import { RandomStream } from '../../engine/random.js';
 import { stageReached } from '../tables.js';
 import { ClickMemory, clickModel, sigmoid } from './clickModel.js';
 import { Funnel } from './funnel.js';
-import { DayLog, itemTable, userTable, type SimulatedTable } from './record.js';
+import { itemTable, LogPart, userTable, type SimulatedTable } from './record.js';
 import { clicksWithinMs, Traffic } from './traffic.js';
 import { makeWorld, type SimulationConfig } from './world.js';
 
 /** Some rows of one of the tables; each table's rows come in the order of time. */
 export interface SimulatedBatch {
+  /** Days that were over before; -1 before the first one. */
+  readonly day: number;
   readonly table: SimulatedTable;
   readonly batch: Batch;
 }
 
-/** The logs of the whole simulation, day by day, so that memory holds one day. */
+/** The logs of the whole simulation, part by part: memory holds one part, and for a user a few hundred bytes. */
 export function* simulate(config: SimulationConfig, seed: number): Generator<SimulatedBatch> {
   const world = makeWorld(config, seed);
   const traffic = new Traffic(world, config, seed);
@@ -31,13 +33,14 @@ export function* simulate(config: SimulationConfig, seed: number): Generator<Sim
   const logSampling = RandomStream.of(seed, 'simulate/log');
   const clickEveryMs = Math.floor(clicksWithinMs / (config.exposed + 2));
 
-  yield { table: 'items', batch: itemTable(world) };
-  yield { table: 'users', batch: userTable(world) };
+  yield { day: -1, table: 'items', batch: itemTable(world) };
+  yield { day: -1, table: 'users', batch: userTable(world) };
+  const log = new LogPart(world, config);
   let requests = 0;
   for (let day = -1; day < config.days; day++) {
     const actions = day < 0 ? traffic.history() : traffic.day(day);
-    const log = new DayLog(world, config, day, actions);
     for (let i = 0; i < actions.count; i++) {
+      if (log.isFull) yield* taken(log, day);
       const user = actions.user[i]!;
       const atMs = actions.atMs[i]!;
       if (actions.item[i]! >= 0) {
@@ -63,8 +66,12 @@ export function* simulate(config: SimulationConfig, seed: number): Generator<Sim
         if (clickMs !== null) memory.add(user, item);
       });
     }
-    for (const [table, batch] of Object.entries(log.batches())) {
-      if (batch.rows > 0) yield { table: table as SimulatedTable, batch }; // the keys of `batches` are tables
-    }
+    yield* taken(log, day);
+  }
+}
+
+function* taken(log: LogPart, day: number): Generator<SimulatedBatch> {
+  for (const [table, batch] of Object.entries(log.take(day))) {
+    if (batch.rows > 0) yield { day, table: table as SimulatedTable, batch }; // the keys of `take` are tables
   }
 }
