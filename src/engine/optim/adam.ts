@@ -62,6 +62,7 @@ export function adam(
         return { kept, moved, slotsKept: [beta1 ** (to - from), beta2 ** (to - from)] };
       },
       direction: ([m, v], element) => m![element]! / (Math.sqrt(v![element]!) + epsilon),
+      recordDirection: ([m, v]) => tf.div(m!, tf.add(tf.sqrt(v!), epsilon)),
     },
   };
 }

@@ -44,5 +44,7 @@ export interface Optimizer {
   readonly drift?: {
     readonly over: (from: number, to: number, learningRate: LearningRate) => Drift;
     readonly direction: (slots: readonly Float32Array[], element: number) => number;
+    /** The same of whole arrays, inside a graph. */
+    readonly recordDirection: (slots: readonly tf.Tensor[]) => tf.Tensor;
   };
 }

@@ -33,6 +33,7 @@ export function sgd({ momentum }: { readonly momentum: number }): Optimizer {
           return { kept: 1, moved, slotsKept: [momentum ** (to - from)] };
         },
         direction: ([u], element) => u![element]!,
+        recordDirection: ([u]) => u!,
       },
     }),
   };

@@ -250,6 +250,12 @@ const cases: Case[] = [
     run: ({ a }) => tf.unsortedSegmentSum(a!, ids([1, 0, 1, 3, 1], [5]) as tf.Tensor1D, 4),
   },
   {
+    kernel: 'TensorScatterUpdate',
+    valueOnly: true,
+    inputs: { a: [5, 3], b: [2, 3] },
+    run: ({ a, b }) => tf.tensorScatterUpdate(a!, ids([3, 0], [2, 1]), b!),
+  },
+  {
     kernel: 'OneHot',
     inputs: { a: [3, 4] },
     run: ({ a }) => tf.matMul(tf.oneHot(ids([2, 0, 2, 1], [4]), 3), a!),

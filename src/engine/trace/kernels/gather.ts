@@ -27,6 +27,21 @@ kernel<{ numSegments: number }>('UnsortedSegmentSum', (inputs, { numSegments }) 
   return record('ScatterND', [zeros, positions, valueOf(x)], shape, x.dtype, { reduction: 'add' });
 });
 
+/**
+ * Rows put in the place of others: what a step makes of embedding rows that lie in a device's memory. Rows must be distinct, or equal.
+ * As ScatterElements: ScatterND on WebGPU looks for duplicates first, every thread over all pairs of rows.
+ */
+kernel('TensorScatterUpdate', (inputs) => {
+  const { tensor, indices, updates } = inputs as Record<string, tf.TensorInfo>;
+  const [rows] = indices!.shape;
+  if (tensor!.shape.length !== 2 || indices!.shape.length !== 2 || indices!.shape[1] !== 1)
+    return internal('only whole rows of a matrix can be put in the place of others');
+  const g = graph();
+  const places = g.emit('Expand', [valueOf(indices!), g.integers([rows!, tensor!.shape[1]!])]);
+  const operands = [valueOf(tensor!), places, valueOf(updates!)];
+  return record('ScatterElements', operands, tensor!.shape, tensor!.dtype, { axis: 0 });
+});
+
 kernel<{ depth: number; onValue: number; offValue: number }>(
   'OneHot',
   (inputs, { depth, onValue, offValue }) => {
