@@ -5,7 +5,7 @@
  */
 import * as ort from 'onnxruntime-node';
 import { internal } from '../errors.js';
-import type { CompiledGraph, Feeds, Specs, TensorData, TracedFunction } from './compiledGraph.js';
+import type { CompiledGraph, Feeds, Specs, TensorData, There, TracedFunction } from './compiledGraph.js';
 import type { Device } from './devices/device.js';
 import { eagerGraph } from './devices/eager.js';
 import { encodeOnnx, type OnnxValue } from './onnx.js';
@@ -13,6 +13,8 @@ import { optimise } from './passes/index.js';
 import { trace, type DType } from './trace/index.js';
 
 export type { CompiledGraph, Feeds, Specs, TensorData } from './compiledGraph.js';
+
+const onHost: There = { read: {}, write: {} };
 
 /** Records `fn` over inputs of the given shapes and compiles it; `withoutPasses` names passes to leave out (tests and benches do). */
 export async function compile(
@@ -27,15 +29,20 @@ export async function compile(
   const session = await openSession(encodeOnnx(graph), device);
   return {
     graph,
-    async run(feeds, into = {}) {
+    async run(feeds, into = {}, there = onHost) {
       const fetches: Record<string, ort.Tensor> = {};
       const data: Record<string, TensorData> = {};
       for (const { name: output, shape, type } of graph.outputs) {
         const plain = output.replace(/^out:/, '');
+        if (there.write[plain]) {
+          fetches[output] = there.write[plain];
+          continue;
+        }
         data[plain] = into[plain] ?? allocate(type as DType, size(shape));
         fetches[output] = toTensor(data[plain], shape, type as DType);
       }
-      await session.run(toTensors(name, graph.inputs, feeds), fetches);
+      const fed = graph.inputs.filter((input) => !(input.name in there.read));
+      await session.run({ ...toTensors(name, fed, feeds), ...there.read }, fetches);
       return data;
     },
     release: () => session.release(),
@@ -58,11 +65,7 @@ export const openSession = (
   });
 
 /** What a graph is fed, as ONNX Runtime wants it. */
-export function toTensors(
-  graph: string,
-  inputs: readonly OnnxValue[],
-  feeds: Feeds,
-): Record<string, ort.Tensor> {
+function toTensors(graph: string, inputs: readonly OnnxValue[], feeds: Feeds): Record<string, ort.Tensor> {
   const tensors: Record<string, ort.Tensor> = {};
   for (const { name, shape, type } of inputs) {
     const data = feeds[name] ?? internal(`graph ${graph} is not fed ${name}`);

@@ -1,5 +1,6 @@
 /** What a function of tensors becomes, on whichever device: named arrays in, named arrays out. */
 import type * as tf from '@tensorflow/tfjs';
+import type { Tensor } from 'onnxruntime-node';
 import type { OnnxGraph } from './onnx.js';
 import type { TensorSpec } from './trace/index.js';
 
@@ -13,9 +14,28 @@ export type TracedFunction = (
   tensors: Readonly<Record<string, tf.Tensor>>,
 ) => Readonly<Record<string, tf.Tensor>>;
 
+/** Float numbers in a device's memory. */
+export type DeviceArray = Tensor;
+export type DeviceArrays = Readonly<Record<string, DeviceArray>>;
+
+/** What a run reads and writes in the device's memory, so that it does not cross the bus (devices/deviceCopies.ts). */
+export interface There {
+  /** By the names of inputs, which need not be fed then. */
+  readonly read: DeviceArrays;
+  /**
+   * By the names of outputs, which are not returned then. An output may be written over the input that it is a changed copy of by a
+   * scatter, where every other node that reads this input comes before: nothing is copied, and the cost does not grow with the array.
+   */
+  readonly write: DeviceArrays;
+}
+
 export interface CompiledGraph {
   readonly graph: OnnxGraph;
   /** Runs once. Every input must be fed; outputs that are named in `into` are written there, others to new arrays. */
-  run(feeds: Feeds, into?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
+  run(
+    feeds: Feeds,
+    into?: Readonly<Record<string, TensorData>>,
+    there?: There,
+  ): Promise<Record<string, TensorData>>;
   release(): Promise<void>;
 }

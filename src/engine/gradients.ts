@@ -99,9 +99,14 @@ export interface StepOptions {
   readonly device: Device;
   /**
    * Where the optimiser of the dense parameters runs: over the arrays in host memory (no moments in or out of the graph), or inside the
-   * graph, which is the default on a device that can keep them. That of embedding rows runs over host memory always.
+   * graph, which is the default on a device that can keep them. That of embedding rows runs where their tables lie.
    */
   readonly optimizerOn?: 'host' | 'graph';
+  /**
+   * Bytes that embedding tables with their slots may take of a device's memory: between steps they stay there, all of them or, where
+   * they are larger, none. 0 where it is left out.
+   */
+  readonly deviceTableBytes?: number;
   /** Those who share each step's batch; this process alone where they are left out. */
   readonly workers?: Workers;
   /** Folder for the batch of a step with a value that is not finite. */

@@ -2,30 +2,19 @@
  * A training step: forward and backward as one compiled graph, then the optimiser over the dense parameters and the embedding rows
  * that the batch touches. On the processor the optimiser is a loop over host memory: the graph gives gradients, and moments never pass
  * through it. For dense parameters it can also be part of the graph, which then reads the old state and writes the new one beside it; on
- * a device that can keep both they stay there (deviceState.ts). Either way nothing is written before the step is known to be finite, so
- * that the state before it is still there to be looked at.
+ * a device that can keep both they stay there, and so do embedding tables where they fit (deviceState.ts). Either way nothing is written
+ * before the step is known to be finite, so that the state before it is still there to be looked at.
  */
-import * as tf from '@tensorflow/tfjs';
 import { BusyClock } from './busyClock.js';
-import { compile, type Feeds, type Specs, type TensorData } from './compile.js';
+import { compile, type CompiledGraph, type Feeds, type TensorData } from './compile.js';
+import type { DeviceArrays } from './compiledGraph.js';
+import { keepsArrays } from './devices/deviceCopies.js';
 import { DeviceState } from './devices/deviceState.js';
-import {
-  recordGradients,
-  withPrefix,
-  type BatchTensors,
-  type FeedBatch,
-  type StepOptions,
-} from './gradients.js';
-import {
-  compileKeeping,
-  keepingNothing,
-  keepsArrays,
-  type DeviceArrays,
-  type KeepingGraph,
-} from './devices/keepingGraph.js';
+import type { DeviceTables } from './devices/deviceTables.js';
+import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
 import { reportNonFinite } from './nonFinite.js';
+import { recordStep, stepInputs } from './recordStep.js';
 import type { ModelState } from './state.js';
-import type { TensorSpec } from './trace/index.js';
 import { BatchSums } from './workers/batchSums.js';
 import { combine } from './workers/combine.js';
 import { oneWorker, type Workers } from './workers/workers.js';
@@ -37,7 +26,10 @@ export interface StepReport {
   readonly loss: number;
   /** Norm of the whole gradient before clipping. */
   readonly gradientNorm: number;
-  /** Bytes that crossed between host memory and the device's: what the step was fed and what it gave back; 0 on the processor. */
+  /**
+   * Bytes that crossed between host memory and the device's: what the step was fed and gave back, and the state that was brought there
+   * and back since the step before; 0 on the processor.
+   */
   readonly bytesMoved: number;
 }
 
@@ -45,64 +37,71 @@ export class TrainingStep {
   /** Time of the graph, of gathering embedding rows and of the optimiser. */
   readonly busy = new BusyClock();
   readonly compiling = new BusyClock();
-  private readonly compiled = new Map<string, KeepingGraph>();
+  private readonly compiled = new Map<string, CompiledGraph>();
   /** The arrays of the step before last, written by the next step. */
   private readonly spare = new Map<string, TensorData>();
 
   private readonly workers: Workers;
   private readonly sums: BatchSums;
   /** Where the optimiser of the dense parameters runs. */
-  private readonly onHost: boolean;
+  readonly onHost: boolean;
   /** What stays on the device between steps, where something does. */
   private readonly there: DeviceState | null;
+  /** The embedding tables among it. */
+  readonly tables: DeviceTables | null;
 
   constructor(private readonly options: StepOptions) {
-    const { device, optimizerOn, trained, frozen, workers = oneWorker } = options;
+    const { device, optimizerOn, workers = oneWorker } = options;
     this.workers = workers;
     this.sums = new BatchSums(options, workers);
     // Workers add up gradients, which lie in host memory then.
     this.onHost = workers.size > 1 || (optimizerOn ?? (keepsArrays(device) ? 'graph' : 'host')) === 'host';
-    this.there = !this.onHost && keepsArrays(device) ? new DeviceState(trained, frozen, device) : null;
+    this.there = !this.onHost && keepsArrays(device) ? new DeviceState(options) : null;
+    this.tables = this.there?.tables ?? null;
   }
 
   /** Takes one step. `step` counts from 1 over the whole training. */
   async take(batch: FeedBatch, step: number): Promise<StepReport> {
     const { options, workers } = this;
     const scalars = options.optimizer.scalars(step, options.learningRate(step));
+    const there = await this.there?.there();
     const gathered = this.busy.start();
-    this.bringUpTo(step - 1, batch);
-    const feeds: Record<string, TensorData> = { ...this.modelFeeds(batch) };
+    const rowFeeds = this.tables?.feeds(batch, step) ?? this.presentRows(batch, step);
     gathered();
-    for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
+    const feeds: Record<string, TensorData> = { ...this.denseFeeds(), ...batchFeeds(batch), ...rowFeeds };
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
-    const sums = workers.size > 1 ? await this.sums.of(this.inputs(batch), feeds) : {};
+    const sums = workers.size > 1 ? await this.sums.of(stepInputs(options, batch, this), feeds) : {};
     Object.assign(feeds, sums);
     const graph = await this.compileFor(batch, sums);
 
     const into: Record<string, TensorData> = {};
     for (const { name, type, shape } of graph.graph.outputs) {
       const key = name.replace(/^out:/, '');
-      if (type === 'float32' && /^(new|gradient):/.test(key)) into[key] = this.spareArray(key, size(shape));
+      if (type === 'float32' && /^(new|gradient):/.test(key) && !(this.there && key.startsWith('new:')))
+        into[key] = this.spareArray(key, size(shape));
     }
-    const there = (await this.there?.arrays()) ?? {};
     const ran = this.busy.start();
-    const { outputs: own, kept } = await graph.run(feeds, there, into);
+    const own = await graph.run(feeds, into, there);
     ran();
     const { rows, outputs } =
       workers.size > 1 ? await combine(workers, batch, own) : { rows: batch, outputs: own };
-    const report = this.reportOf(feeds, there, outputs);
+    const report = this.reportOf(feeds, there?.read ?? {}, outputs);
     const finite =
       Number.isFinite(report.loss) &&
       Number.isFinite(report.gradientNorm) &&
       Number.isFinite(outputs.state_norm![0]);
     if (!finite) {
       await this.toHost();
-      await reportNonFinite({ ...options, workers, step, batch, feeds, outputs: own });
+      const shown = this.tables
+        ? { ...this.denseFeeds(), ...batchFeeds(batch), ...this.presentRows(batch, step) }
+        : feeds;
+      await reportNonFinite({ ...options, workers, step, batch, feeds: shown, outputs: own });
     }
     const moved = this.busy.start();
     if (workers.size > 1) this.bringUpTo(step - 1, rows); // with those that others met
     this.update(step, rows, outputs, scalars, report.gradientNorm);
-    if (this.there) this.there.accept(kept);
+    this.tables?.accept(batch, step);
+    if (this.there) this.there.accept();
     else if (!this.onHost) this.accept(outputs);
     moved();
     return report;
@@ -112,7 +111,7 @@ export class TrainingStep {
     for (const { rows } of Object.values(this.options.trained)) rows.bringUpTo(step, rowIds, rowCount);
   }
 
-  /** Brings the models' dense parameters and their slots up to date where a device keeps them; they may be changed until the next step. */
+  /** Brings the models up to date where a device keeps them. Dense parameters and their slots may be changed until the next step. */
   async toHost(): Promise<void> {
     await this.there?.toHost();
   }
@@ -124,21 +123,31 @@ export class TrainingStep {
     await this.sums.release();
   }
 
-  /** Dense vectors and gathered rows of all models, with the optimiser's arrays. */
-  private modelFeeds(batch: FeedBatch): Feeds {
+  /** Dense vectors of all models, with the optimiser's arrays where that is in the graph. */
+  private denseFeeds(): Record<string, TensorData> {
+    const { trained, frozen } = this.options;
     const feeds: Record<string, TensorData> = {};
-    const { rowIds } = batch;
-    const gathered = (key: string, width: number) =>
-      (feeds[key] = this.spareArray(`gathered:${key}`, rowIds.length * width));
-    const model = (name: string, { vector, table }: ModelState) => {
-      feeds[`vector:${name}`] = vector;
-      table.gather(rowIds, rowIds.length, gathered(`rows:${name}`, table.width));
-    };
-    for (const [name, { state, slots }] of Object.entries(this.options.trained)) {
-      model(name, state);
+    for (const [name, { state, slots }] of Object.entries(trained)) {
+      feeds[`vector:${name}`] = state.vector;
       if (!this.onHost) slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
     }
-    for (const [name, state] of Object.entries(this.options.frozen)) model(name, state);
+    for (const [name, { vector }] of Object.entries(frozen)) feeds[`vector:${name}`] = vector;
+    return feeds;
+  }
+
+  /** The batch's rows of all models as they are before `step`, gathered from the host's tables. */
+  private presentRows(batch: FeedBatch, step: number): Feeds {
+    const { trained, frozen } = this.options;
+    this.bringUpTo(step - 1, batch);
+    const { rowIds } = batch;
+    const feeds: Record<string, TensorData> = {};
+    const add = (name: string, { table }: ModelState) => {
+      const into = this.spareArray(`gathered:rows:${name}`, rowIds.length * table.width);
+      table.gather(rowIds, rowIds.length, into);
+      feeds[`rows:${name}`] = into;
+    };
+    for (const [name, { state }] of Object.entries(trained)) add(name, state);
+    for (const [name, state] of Object.entries(frozen)) add(name, state);
     return feeds;
   }
 
@@ -158,6 +167,7 @@ export class TrainingStep {
         const { vector } = state;
         optimizer.updateInPlace({ parameter: vector, slots, at: 0 }, dense, vector.length, scalars);
       }
+      if (this.tables) continue;
       const values = outputs[`gradient:rows:${name}`] as Float32Array;
       rows.update(step, batch.rowIds, batch.rowCount, { values, factor }, scalars);
     }
@@ -193,42 +203,32 @@ export class TrainingStep {
       if (name.startsWith('term:')) terms[name.slice('term:'.length)] = data[0]!;
     }
     const fed = Object.entries(feeds).flatMap(([name, data]) => (name in there ? [] : [data]));
+    const state = this.there?.takeMoved() ?? 0;
     const bytesMoved =
-      this.options.device.provider === 'cpu' ? 0 : bytesOf(fed) + bytesOf(Object.values(outputs));
+      this.options.device.provider === 'cpu' ? 0 : state + bytesOf(fed) + bytesOf(Object.values(outputs));
     return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]!, bytesMoved };
   }
 
-  private inputs(batch: FeedBatch): Specs {
-    const { options } = this;
-    return inputSpecs(options, batch, this.onHost ? null : Object.keys(options.optimizer.scalars(1, 1)));
-  }
-
   /** The graph for batches of this shape, which reads these numbers of the whole batch; compiled once. */
-  async compileFor(batch: FeedBatch, sums: Feeds = {}): Promise<KeepingGraph> {
+  async compileFor(batch: FeedBatch, sums: Feeds = {}): Promise<CompiledGraph> {
     const { options } = this;
     const sumSpecs = Object.keys(sums).map((name) => [name, { shape: [1], dtype: 'float32' }] as const);
-    const inputs = { ...this.inputs(batch), ...Object.fromEntries(sumSpecs) };
+    const inputs = { ...stepInputs(options, batch, this), ...Object.fromEntries(sumSpecs) };
     const key = JSON.stringify(inputs);
     const known = this.compiled.get(key);
     if (known) return known;
     const { name, device, withoutPasses } = options;
-    const record = (tensors: BatchTensors) => recordStep(options, tensors, this.onHost);
+    const record = (tensors: BatchTensors) => recordStep(options, tensors, this);
     const made = this.compiling.start();
-    const graph = this.there
-      ? await compileKeeping(
-          name,
-          inputs,
-          record,
-          device,
-          (output) => output.startsWith('new:'),
-          withoutPasses,
-        )
-      : keepingNothing(await compile(name, inputs, record, device, withoutPasses));
+    const graph = await compile(name, inputs, record, device, withoutPasses);
     made();
     this.compiled.set(key, graph);
     return graph;
   }
 }
+
+const batchFeeds = ({ tensors }: FeedBatch): Feeds =>
+  Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [`batch:${name}`, data]));
 
 /** Embedding rows of a step: those of `rowIds` up to `rowCount`. */
 type BatchRows = Pick<FeedBatch, 'rowIds' | 'rowCount'>;
@@ -237,53 +237,3 @@ const bytesOf = (arrays: readonly TensorData[]) =>
   arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
-
-/** `scalars`: of an optimiser inside the graph, which reads its slots too. */
-function inputSpecs(options: StepOptions, batch: FeedBatch, scalars: readonly string[] | null): Specs {
-  const specs: Record<string, TensorSpec> = {};
-  const model = (key: string, { layout, table }: ModelState) => {
-    specs[`vector:${key}`] = { shape: [layout.size], dtype: 'float32' };
-    specs[`rows:${key}`] = { shape: [batch.rowIds.length, table.width], dtype: 'float32' };
-  };
-  for (const [name, { state, slots }] of Object.entries(options.trained)) {
-    model(name, state);
-    if (scalars) slots.forEach((_, i) => (specs[`vector:${name}:${i}`] = specs[`vector:${name}`]!));
-  }
-  for (const [name, state] of Object.entries(options.frozen)) model(name, state);
-  for (const [name, { spec }] of Object.entries(batch.tensors)) specs[`batch:${name}`] = spec;
-  for (const name of scalars ?? []) specs[`scalar:${name}`] = { shape: [], dtype: 'float32' };
-  return specs;
-}
-
-function recordStep(options: StepOptions, tensors: BatchTensors, onHost: boolean): Record<string, tf.Tensor> {
-  const { loss, terms, byModel } = recordGradients(options, tensors);
-  const parts = byModel.flatMap(({ name, layout, dense, rows }) => [
-    { key: `vector:${name}`, gradient: layout.pack(dense), isDense: true },
-    { key: `rows:${name}`, gradient: rows, isDense: false },
-  ]);
-  const gradientNorm = tf.sqrt(squaredLength(parts.map(({ gradient }) => gradient)));
-  const outputs: Record<string, tf.Tensor> = { loss, gradient_norm: gradientNorm };
-  for (const [name, { value }] of Object.entries(terms)) outputs[`term:${name}`] = value;
-  const scalars = withPrefix(tensors, 'scalar:');
-  const clip = (gradient: tf.Tensor) =>
-    options.clipNorm === 0
-      ? gradient
-      : tf.mul(gradient, tf.minimum(tf.div(options.clipNorm, tf.add(gradientNorm, 1e-12)), 1));
-  const state = parts.map(({ key, gradient, isDense }) => {
-    if (onHost || !isDense) {
-      outputs[`gradient:${key}`] = gradient;
-      return tensors[key]!;
-    }
-    const slots = options.optimizer.slots.map((_, i) => tensors[`${key}:${i}`]!);
-    const next = options.optimizer.update(tensors[key]!, clip(gradient), slots, scalars);
-    outputs[`new:${key}`] = next.parameter;
-    next.slots.forEach((slot, i) => (outputs[`new:${key}:${i}`] = slot));
-    return next.parameter;
-  });
-  outputs.state_norm = squaredLength(state);
-  return outputs;
-}
-
-/** Squared length of all tensors as one vector: finite only where every number is. */
-const squaredLength = (tensors: readonly tf.Tensor[]): tf.Tensor =>
-  tensors.map((tensor) => tf.sum(tf.square(tensor))).reduce((sum, square) => tf.add(sum, square));

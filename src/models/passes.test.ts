@@ -7,7 +7,7 @@ import { testConfig } from '../../test/support/trainingConfig.js';
 import { lossWeights } from '../config/lossWeights.js';
 import type { Feeds, TensorData } from '../engine/compile.js';
 import { trainedModel, type StepOptions } from '../engine/gradients.js';
-import type { KeepingGraph } from '../engine/devices/keepingGraph.js';
+import type { CompiledGraph } from '../engine/compiledGraph.js';
 import { makeOptimizer } from '../engine/optim/make.js';
 import { passes } from '../engine/passes/index.js';
 import { RandomStream } from '../engine/random.js';
@@ -16,10 +16,10 @@ import { preRankerLoss, roles } from '../train/objectives.js';
 import { preRanker, teacherModel } from './registry.js';
 
 const names = passes.map(({ name }) => name);
-let withAll: KeepingGraph;
+let withAll: CompiledGraph;
 let expected: Record<string, TensorData>;
 let feeds: Feeds;
-let compiled: (withoutPasses: readonly string[]) => Promise<KeepingGraph>;
+let compiled: (withoutPasses: readonly string[]) => Promise<CompiledGraph>;
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -69,10 +69,10 @@ beforeAll(async () => {
 
 afterAll(() => withAll.release());
 
-const outputsOf = async (graph: KeepingGraph) => (await graph.run(feeds, {}, {})).outputs;
+const outputsOf = (graph: CompiledGraph) => graph.run(feeds);
 
 /** How often each operation occurs. */
-function operations({ graph }: KeepingGraph): Record<string, number> {
+function operations({ graph }: CompiledGraph): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { op } of graph.nodes) counts[op] = (counts[op] ?? 0) + 1;
   return counts;

@@ -192,6 +192,7 @@ function smallStep(sizes: Sizes, device: Device): { options: StepOptions; batch:
     learningRate: () => 1e-3,
     clipNorm: 1,
     device,
+    deviceTableBytes: 2 ** 30, // the default of training.embeddings.device_megabytes
     saveTo: '.',
   };
   const float = (shape: readonly number[], draw: () => number) => ({
