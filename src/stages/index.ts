@@ -98,7 +98,7 @@ function training({ device, features: { initScale, width }, towers, training }: 
     features: { initScale, width },
     training: {
       ...without(training, 'checkpointEverySeconds'),
-      embeddings: { kind: training.embeddings.kind }, // first values differ; the size of the cache changes nothing
+      embeddings: { kind: training.embeddings.kind }, // first values differ; where rows lie changes rounding at most
     },
     towers,
   };

@@ -32,6 +32,20 @@ export function budgetOf(
   };
 }
 
+/** Bytes a step for bringing tables back from a device; the rows of a batch and their gradients, which cross where tables do not lie there, are about as many. */
+const bytesBroughtBack = 2 ** 20;
+
+/**
+ * Bytes of a device's memory that a training's tables may take. Work between steps finds them in host memory, so that all of them come
+ * back each time; where that would be more than the rows of the steps between, they had better stay on the host.
+ */
+export function deviceTableBytes({ embeddings }: TrainingConfig, between?: FitPlan['between']): number {
+  if (embeddings.kind !== 'memory') return 0;
+  const { everySteps } = between ?? { everySteps: 0 };
+  const bytes = embeddings.deviceMegabytes * 2 ** 20;
+  return everySteps === 0 ? bytes : Math.min(bytes, everySteps * bytesBroughtBack);
+}
+
 /** The config's optimiser; rows at rest are not moved where the config says so. */
 export function trainingOptimizer({ optimizer, untouchedRows }: TrainingConfig): Optimizer {
   const { drift, ...resting } = makeOptimizer(optimizer);

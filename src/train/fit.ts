@@ -18,7 +18,7 @@ import { auc } from '../metrics/auc.js';
 import { internal } from '../errors.js';
 import { diskProblem } from '../run/files.js';
 import { startPosition, type StreamPosition } from './batches/trainingBatches.js';
-import { budgetOf, trainingOptimizer, type Budget } from './budget.js';
+import { budgetOf, deviceTableBytes, trainingOptimizer, type Budget } from './budget.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import type { EpochReport, FitContext, FitPlan, FitResult, TrainingTime } from './fitPlan.js';
 import { openSplit, scoreSplit } from './scoring.js';
@@ -134,6 +134,7 @@ class Training {
       learningRate: budget.learningRate,
       clipNorm: training.clipNorm,
       device: context.device,
+      deviceTableBytes: deviceTableBytes(training, plan.between),
       workers: this.workers,
       saveTo: context.saveTo,
     });

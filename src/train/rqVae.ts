@@ -7,6 +7,7 @@ import { TrainingStep } from '../engine/step.js';
 import { dimensions } from '../layers/inputs.js';
 import { itemAutoencoder } from '../models/itemAutoencoder.js';
 import type { Stage } from '../run/stage.js';
+import { deviceTableBytes } from './budget.js';
 import { keepCodes, upkeepEvery } from './codeUpkeep.js';
 import type { TrainingLog } from './fitPlan.js';
 import { ItemEncoder } from './itemEncoding.js';
@@ -38,6 +39,7 @@ export async function trainRqVae(
     learningRate: () => learningRate,
     clipNorm: 0,
     device,
+    deviceTableBytes: deviceTableBytes(config.training),
     saveTo: stage.folder,
   });
   const assembler = new BatchAssembler(data, { matchCounts: false, itemVectors: true });

@@ -46,7 +46,7 @@ const inMemory = () => MemoryTable.from(seeded.rows, seeded.width, valuesOf(seed
 
 /** So small a cache that most rows of a batch have to be written and read again: 16 places. */
 const tinyFile = { kind: 'file', cacheMegabytes: 0.0001 } as const;
-const memory = { kind: 'memory' } as const;
+const memory = { kind: 'memory', deviceMegabytes: 0 } as const;
 
 /** A two-tower above a table. */
 function plan(table: EmbeddingTable, epochs: number, patience = 5): FitPlan {

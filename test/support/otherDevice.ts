@@ -11,7 +11,7 @@ import { fit } from '../../src/train/fit.js';
 import { roles } from '../../src/train/objectives.js';
 import { testData } from './encoded.js';
 import { cpu, valuesOf } from './models.js';
-import { fitContext, studentPlan } from './studentTraining.js';
+import { dyingAt, fitContext, studentPlan } from './studentTraining.js';
 
 /**
  * Tolerances after 27 steps, relative to the largest value. Losses and embeddings agree to rounding. Dense weights agree less: Adam
@@ -19,15 +19,17 @@ import { fitContext, studentPlan } from './studentTraining.js';
  */
 const tolerance = { losses: 1e-5, embeddings: 1e-5, weights: 5e-3 };
 
-export async function expectSameTraining(device: Device): Promise<void> {
+/** `cutOffAt`: a step at which the training on the device is killed, to go on from its checkpoint. */
+export async function expectSameTraining(device: Device, cutOffAt?: number): Promise<void> {
   await tf.setBackend('cpu');
   const data = testData({ requests: 90 });
-  const train = (where: Device) => {
-    const folder = mkdtempSync(join(tmpdir(), 'cascade-device-'));
-    return fit(studentPlan(data, 2.6), fitContext(data, folder, silentProgress, where));
-  };
-  const expected = await train(cpu);
-  const actual = await train(device);
+  const train = (where: Device, folder: string, progress = silentProgress) =>
+    fit(studentPlan(data, 2.6), fitContext(data, folder, progress, where));
+  const newFolder = () => mkdtempSync(join(tmpdir(), 'cascade-device-'));
+  const expected = await train(cpu, newFolder());
+  const folder = newFolder();
+  if (cutOffAt) await expect(train(device, folder, dyingAt(cutOffAt))).rejects.toThrow('killed');
+  const actual = await train(device, folder);
   expect(actual.steps).toBe(27);
   for (const [name, values] of Object.entries(expected.log)) {
     expect(relativeError(actual.log[name]!, values), name).toBeLessThan(tolerance.losses);

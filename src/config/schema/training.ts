@@ -54,6 +54,10 @@ export const schedule = z.discriminatedUnion('kind', [
 const embeddings = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: usualKind('memory').describe('in memory: four times the table for Adam and the best epoch'),
+    device_megabytes: key(
+      z.int().min(0).max(65536).default(1024),
+      'on webgpu: memory of the GPU for the tables of a training with their optimiser state, which stay there between steps if all of them fit; if not, or with 0, the rows of each batch cross the bus',
+    ),
   }),
   z.strictObject({
     kind: z
