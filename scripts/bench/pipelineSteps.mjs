@@ -88,7 +88,16 @@ export function makeBatch(requests = shapes.requests) {
 }
 
 /** A step and its state before the first step. `without`: names of passes that its graph does not go through; `workers` share it. */
-export function makeStep(name, { threads = 1, without = [], workers = oneWorker, provider = 'cpu' } = {}) {
+export function makeStep(
+  name,
+  {
+    threads = 1,
+    without = [],
+    workers = oneWorker,
+    provider = 'cpu',
+    deviceMegabytes = config.training.embeddings.deviceMegabytes,
+  } = {},
+) {
   const optimizer = makeOptimizer(config.training.optimizer);
   const learningRate = () => config.training.optimizer.learningRate;
   const { ranker } = teacherModel(config, { layout, baseLogit: -2 });
@@ -132,6 +141,7 @@ export function makeStep(name, { threads = 1, without = [], workers = oneWorker,
     clipNorm: 0,
     device: { provider, threads },
     saveTo: '.',
+    deviceTableBytes: deviceMegabytes * 2 ** 20,
     ...(without.includes('host_optimizer') && { optimizerOn: 'graph' }),
     withoutPasses: without,
     workers,

@@ -26,6 +26,7 @@ const { values: flags } = parseArgs({
     without: { type: 'string' },
     before: { type: 'string' },
     device: { type: 'string', default: 'cpu' },
+    'device-megabytes': { type: 'string' },
   },
 });
 const python = flags.ours ? null : requireTorch();
@@ -36,7 +37,11 @@ const forms = ['compile', 'eager', 'sdpa'];
 
 /** Our step as a rival: takes steps and says the processor time of each and the last terms. */
 function ourRival(name, batch, without) {
-  const { step, states } = makeStep(name, { without, provider: flags.device });
+  const { step, states } = makeStep(name, {
+    without,
+    provider: flags.device,
+    ...(flags['device-megabytes'] && { deviceMegabytes: Number(flags['device-megabytes']) }),
+  });
   let number = 0;
   const take = async (steps) => {
     const ms = [];
