@@ -63,7 +63,9 @@ describe.each(preRankerNames)('%s', (name) => {
   it.each([true, false])(
     'T10: padding does not matter, nor the order where age does not (recency: %s)',
     (recency) => {
-      const { model, needs, state } = build(configOf(name, { recency }));
+      const { model, needs, state } = build(
+        configOf(name, { recency, raw_cosine: recency ? 'recency' : 'plain' }),
+      );
       const batch = firstBatch(data, needs, [blockOf(data, 'b', 6)]);
       const { models, tensors } = eagerInputs({ [roles.model]: state }, batch);
       const { parameters, rows } = models[roles.model]!;

@@ -12,14 +12,14 @@ export const attention = {
   recency: key(z.boolean().default(false), 'learned bias per age of a behaviour, started at 0'),
 };
 
-/** Terms that teacher and student may carry on top of its own. Each starts at weight 0, so that data decides. */
-export const cheapTerms = {
+/** Terms that teacher and student may carry on top of its own. Each starts at weight 0, so that data decides. `on`: unless told otherwise. */
+export const cheapTerms = (on: boolean) => ({
   raw_cosine: key(
-    z.enum(['off', 'plain', 'recency']).default('off'),
+    z.enum(['off', 'plain', 'recency']).default(on ? 'recency' : 'off'),
     'a term of the cosine between candidate and pooled raw embeddings of the behaviours: their mean, or weighted by a learned recency',
   ),
   match_counts: key(
-    z.boolean().default(false),
+    z.boolean().default(on),
     "a term of how often the candidate's values occur in the sequence, per shared feature",
   ),
-};
+});

@@ -27,7 +27,7 @@ const tarq = z.strictObject({
     z.boolean().default(true),
     'the candidate gets a gradient through the code it is looked up by',
   ),
-  ...cheapTerms,
+  ...cheapTerms(false),
 });
 
 /** Attention evaluated at item codes and corrected to first order. */
@@ -52,7 +52,7 @@ const codeAttention = {
     'steps between refits of the codes by k-means from where they are; 0 = at the end of each epoch only',
   ),
   refit_iterations: key(count.default(2), "Lloyd's iterations of a refit"),
-  ...cheapTerms,
+  ...cheapTerms(true),
 };
 
 const tangent = z.strictObject({

@@ -40,7 +40,7 @@ const attentionTeacher = z.strictObject({
     z.boolean().default(true),
     'a term log(1 + sum of similarities) beside the attended vector, its weight started at 0',
   ),
-  ...cheapTerms,
+  ...cheapTerms(false),
   ...rankerTraining,
 });
 
@@ -53,7 +53,7 @@ const din = z.strictObject({
   width: key(width.default(32), 'width D of the weighted sum, which students may approximate'),
   unit_hidden: key(width.default(32), 'hidden width of the activation unit over [t, h, t - h, t * h]'),
   hidden: key(hidden.default([256, 128]), 'hidden widths of the MLP, ReLU inside'),
-  ...cheapTerms,
+  ...cheapTerms(false),
   ...rankerTraining,
 });
 
