@@ -8,21 +8,20 @@
  */
 import { join } from 'node:path';
 import { BusyClock } from '../engine/busyClock.js';
-import { Forward } from '../engine/forward.js';
 import { settledState, type FeedBatch, type TrainedModel } from '../engine/gradients.js';
 import { copyState, type ModelState } from '../engine/state.js';
 import { TrainingStep } from '../engine/step.js';
 import { expectAgreement } from '../engine/workers/agreement.js';
 import { oneWorker, placeOf, type Workers } from '../engine/workers/workers.js';
-import { auc } from '../metrics/auc.js';
 import { internal } from '../errors.js';
 import { diskProblem } from '../run/files.js';
 import { startPosition, type StreamPosition } from './batches/trainingBatches.js';
 import { budgetOf, deviceTableBytes, trainingOptimizer, type Budget } from './budget.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import type { EpochReport, FitContext, FitPlan, FitResult, TrainingTime } from './fitPlan.js';
-import { openSplit, scoreSplit } from './scoring.js';
 import { TrainedTables, type TableMarks } from './trainedTables.js';
+import { epochWords } from './epochWords.js';
+import { Validator } from './validator.js';
 import { logArrays, restoreArrays, restoreLog, trainingArrays } from './trainingArrays.js';
 
 /** What a checkpoint holds beside numbers. */
@@ -50,8 +49,7 @@ export async function fit(plan: FitPlan, context: FitContext): Promise<FitResult
 class Training {
   private readonly log: Record<string, number[]>;
   private best: Record<string, ModelState>;
-  /** Compiled at the first validation, kept for the others. */
-  private validator: Forward | null = null;
+  private validator: Validator | null = null;
   /** The models as they are at the end of the present epoch. */
   private settled: Record<string, ModelState> = {};
   private readonly between = new BusyClock();
@@ -175,8 +173,8 @@ class Training {
       await this.save();
       this.time = {
         wallMs: performance.now() - started,
-        engineMs: step.busy.ms + (this.validator?.busy.ms ?? 0),
-        compileMs: step.compiling.ms + (this.validator?.compiling.ms ?? 0),
+        engineMs: step.busy.ms + (this.validator?.engineMs ?? 0),
+        compileMs: step.compiling.ms + (this.validator?.compileMs ?? 0),
         betweenMs: this.between.ms,
         batchMs: waiting.ms,
       };
@@ -252,7 +250,8 @@ class Training {
     if (plan.between?.atEpochEnds) await this.runBetween(plan.between, this.state.step);
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
     await expectAgreement(this.workers, this.settled);
-    const value = validation ? await this.validate(validation) : null;
+    this.validator ??= validation ? new Validator(plan, validation, context) : null;
+    const value = (await this.validator?.auc(this.settled)) ?? null;
     const terms = mapValues(this.log, (values) => mean(values.slice(from)));
     const requests = context.data.requests(plan.primary.shape.set, plan.primary.split);
     const { primary } = this.state.position;
@@ -276,33 +275,12 @@ class Training {
       epochFirstStep: this.state.step,
       finished: budgetSpent || outOfPatience,
     };
-    const words = [
-      ...Object.entries(terms).filter(([name]) => !['gradient_norm', 'learning_rate'].includes(name)),
-      ...Object.entries(report.measures),
-    ].map(([name, term]) => `${name} ${term.toFixed(4)}`);
-    const validated = value === null ? '' : `, validation AUC ${value.toFixed(4)}${isBest ? ' (best)' : ''}`;
-    context.progress.note(
-      `${plan.name}: epoch ${report.epoch}, step ${report.step}${validated}; ${words.join(', ')}`,
-    );
+    context.progress.note(`${plan.name}: ${epochWords(report, isBest)}`);
   }
 
   /** A settled state as one that stays. */
   private keep(state: ModelState, name: string): ModelState {
     return { ...state, table: this.models[name]!.rows.keep(this.state.step, state.table) };
-  }
-
-  private async validate({ score, shape }: NonNullable<FitPlan['validation']>): Promise<number | null> {
-    const { plan, context } = this;
-    this.validator ??= new Forward(`${plan.name}-validation`, score, context.device);
-    const forward = this.validator.over({ ...plan.frozen, ...this.settled });
-    const scores = await scoreSplit(
-      context.data,
-      context.batches,
-      { needs: plan.needs, shape, split: 'validation' },
-      forward,
-      this.workers,
-    );
-    return auc(openSplit(context.data, shape.set, 'validation').label, scores);
   }
 
   private get isFirst(): boolean {

@@ -55,6 +55,20 @@ export function openSplit(data: EncodedData, set: SetName, split: Split): Scored
   return result;
 }
 
+/** Labels of a split's candidates, in the order of the files. */
+export function splitLabels(data: EncodedData, set: SetName, split: Split): Uint8Array {
+  const entries = data.shards(set, split);
+  const labels = new Uint8Array(entries.reduce((sum, { candidates }) => sum + candidates, 0));
+  let at = 0;
+  for (const entry of entries) {
+    const { label } = data.shard(entry);
+    labels.set(label, at);
+    at += label.length;
+    data.keep([]);
+  }
+  return labels;
+}
+
 /** Scores of a split's candidates in the order of the files, filled batch by batch. */
 export function candidateScores(data: EncodedData, set: SetName, split: Split) {
   const values = new Float32Array(data.shards(set, split).reduce((sum, entry) => sum + entry.candidates, 0));
