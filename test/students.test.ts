@@ -31,8 +31,6 @@ describe.each([
     ...sets({
       'distill.student.kind': kind,
       ...sizes,
-      'distill.student.raw_cosine': 'recency',
-      'distill.student.match_counts': 'true',
     }),
     ...['--run', run],
   ];

@@ -229,7 +229,7 @@ def tangent(w, x):
         flat = exact.flatten(0, 1)
         code = F.embedding(squared_distances(flat, codes).argmin(1), codes).view_as(exact)
     query = code + (exact - exact.detach())
-    logits = query @ phi.transpose(1, 2) + w[p + "recency"] + x["padding"]
+    logits = query @ phi.transpose(1, 2) + 10 * w[p + "recency"] + x["padding"]
     weights = torch.softmax(logits, -1)
     vector = w.linear(p + "head", w.linear(p + "value", weights @ x["sequence"]))
     excess = torch.logsumexp(logits, 2) - w[p + "log_similarity"].exp()

@@ -27,6 +27,8 @@ export const trainedModels = ['two_tower', 'tangent', 'tarq'];
 const settingsOf = (model, { set, threads }) => [
   `distill.student.kind=${model === 'tarq' ? 'tarq' : 'tangent'}`,
   ...(model === 'tarq' ? ['distill.student.heads=4', 'distill.student.recency=false'] : []),
+  'distill.student.raw_cosine=off',
+  'distill.student.match_counts=false',
   'teacher.heads=4',
   'distill.losses.tutor=0',
   `threads=${threads}`,

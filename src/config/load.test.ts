@@ -23,7 +23,7 @@ test('a file that says the least has all defaults', () => {
     seed: 1,
     samples: { split: { kind: 'days', validation: 1, test: 1 }, sequence: { maxLength: 50 } },
     training: { optimizer: { kind: 'adam', learningRate: 0.001 }, schedule: { kind: 'constant' } },
-    distill: { student: { kind: 'tangent', similarityStart: 5 } },
+    distill: { student: { kind: 'prefix', similarityStart: 5 } },
   });
 });
 

@@ -4,7 +4,7 @@ import { advice } from './advice.js';
 
 test('names settings that the student does not have yet', () => {
   expect(advice(studentConfig('tarq'))).toBe(
-    'try distill.student.kind=tangent, distill.losses.alignment=0, distill.student.match_counts=true, more distill.epochs',
+    'try distill.student.kind=prefix, distill.losses.alignment=0, distill.student.match_counts=true, more distill.epochs',
   );
   expect(advice(studentConfig('tangent', { raw_cosine: 'off' }))).toBe(
     'try distill.student.raw_cosine=recency, distill.student.codes=1024, more distill.epochs',

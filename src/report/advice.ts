@@ -5,7 +5,7 @@ import { lossWeights } from '../config/lossWeights.js';
 export function advice({ distill }: Config): string {
   const { student } = distill;
   const tries: readonly (readonly [boolean, string])[] = [
-    [student.kind === 'tarq', 'distill.student.kind=tangent'],
+    [student.kind === 'tarq', 'distill.student.kind=prefix'],
     [student.similarityStart === 0, 'distill.student.similarity_start=5'],
     [lossWeights(distill).alignment > 0, 'distill.losses.alignment=0'],
     [!student.recency, 'distill.student.recency=true'],

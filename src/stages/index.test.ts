@@ -95,6 +95,7 @@ const harmless = [
   'memory_limit',
   'logs.source',
   'training.checkpoint_every_seconds',
+  'training.embeddings.device_megabytes', // rounding at most
   'distill.logged_scores.column', // unless the teacher is logged
   'distill.logged_scores.unit',
 ];

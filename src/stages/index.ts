@@ -26,7 +26,7 @@ const samples: StageDefinition = {
 
 const codebook: StageDefinition = {
   name: 'codebook',
-  version: 2,
+  version: 3,
   reads: () => ['samples'],
   settings: (config) => ({
     ...training(config),
@@ -41,7 +41,7 @@ const codebook: StageDefinition = {
 
 const teacher: StageDefinition = {
   name: 'teacher',
-  version: 1,
+  version: 2,
   reads: (config) => (isLogged(config) ? ['logs', 'samples'] : ['samples']),
   settings: (config) =>
     isLogged(config) ? { distill: loggedTeacher(config) } : { ...training(config), teacher: config.teacher },
@@ -56,7 +56,7 @@ const teacher: StageDefinition = {
 
 const distill: StageDefinition = {
   name: 'distill',
-  version: 3,
+  version: 4,
   reads: () => ['samples', 'codebook', 'teacher'],
   settings: (config) => ({
     ...training(config),
