@@ -14,10 +14,12 @@ export const studentConfig = (
   losses: Record<string, unknown> = {},
 ) => testConfig({ distill: { student: { kind, ...students[kind], ...changes }, losses } });
 
+/** Without cheap terms where a test does not ask for them. */
+const alone = { raw_cosine: 'off', match_counts: false };
 const students = {
   tarq: { width: 8, heads: 2 },
-  prefix: { width: 8, levels: 2, codes: 5 },
-  tangent: { width: 8, codes: 7 },
+  prefix: { width: 8, levels: 2, codes: 5, ...alone },
+  tangent: { width: 8, codes: 7, ...alone },
 };
 
 const base = {
