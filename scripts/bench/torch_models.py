@@ -125,8 +125,11 @@ def squared_distances(v, x):
     return (v * v).sum(-1, keepdim=True) - 2 * (v @ x.transpose(-1, -2)) + (x * x).sum(-1).unsqueeze(-2)
 
 
-def log_softness(distances):
-    scale = SHARPNESS / (distances.detach().mean() + 1e-12)
+def log_softness(distances, mask):
+    """[request, candidate, code]: scaled by the mean distance of real candidates."""
+    held = distances.detach()
+    mean = (held * mask.unsqueeze(2)).sum() / (mask.sum().clamp(min=1) * held.shape[2])
+    scale = SHARPNESS / (mean + 1e-12)
     return F.log_softmax(-distances * scale, -1)
 
 
@@ -171,7 +174,7 @@ def tarq(w, x, teacher_vector, candidate_mask, sdpa):
     personal = [attend_codes(l, queries[l].unsqueeze(0), decoded[l].unsqueeze(0)) for l in range(LEVELS)]
 
     def look_up(level):
-        index = indices[level].view(requests, candidates, 1).expand(-1, -1, width)
+        index = indices[level].view(requests, candidates, 1).expand(-1, -1, personal[level].shape[-1])
         return torch.gather(personal[level], 1, index)
 
     # Scores: the first level's similarity query is straight-through, so that its codes attend per candidate; others are looked up.
@@ -206,8 +209,8 @@ def tarq(w, x, teacher_vector, candidate_mask, sdpa):
     left = teacher_vector
     for level in range(LEVELS):
         raw = codes[level].detach()
-        log_p = log_softness(squared_distances(raw_left, raw).view(requests, candidates, -1))
-        log_q = log_softness(squared_distances(left, personal[level]))
+        log_p = log_softness(squared_distances(raw_left, raw).view(requests, candidates, -1), mask)
+        log_q = log_softness(squared_distances(left, personal[level]), mask)
         ratio = (log_p - log_q).clamp(-18, 18)
         divergence = ((log_p.exp() - log_q.exp()) * ratio).sum(2)
         alignment = alignment + (divergence * mask).sum() / counted
