@@ -136,7 +136,9 @@ export async function help(run: RunFolder, workers: WorkerProcess): Promise<void
     const definition = run.stages[told] ?? internal(`no stage ${told}`);
     const upstream = await upstreamOf(run, definition);
     const stage = new Stage(definition.name, run.folder, run.config, silentProgress, upstream, [], workers);
-    await definition.help!(stage, run.config);
+    await definition.help!(stage, run.config).finally(() => {
+      stage.close();
+    });
   }
 }
 

@@ -3,7 +3,7 @@
  * `libmpi_abi`, handles with fixed values), so that any implementation of it will do: MPICH from 5.0, Intel MPI from 2021.19. None of
  * it is loaded where one process trains alone.
  */
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,12 @@ export interface Mpi {
   readonly launcher: string;
   readonly library: string;
 }
+
+/**
+ * What UCX, MPICH's transport, is told by the environment of a job: else it rewrites mmap and munmap in memory while threads of V8 run in
+ * them, and one start in fifty crashed.
+ */
+export const environment = { UCX_MEM_EVENTS: 'no' };
 
 /** Where scripts/install-mpi puts it. */
 const installed = fileURLToPath(new URL('../../../node_modules/.mpi/bin', import.meta.url));
@@ -66,6 +72,11 @@ type Numbers = Float32Array | Int32Array;
 export async function joinWorkers({ library, launcher }: Mpi, size: number): Promise<WorkerProcess> {
   const mpi = await load(library);
   mpi.init(ignored, ignored);
+  const abort = (code: number) => {
+    closeSync(2); // why has been printed; MPICH would add a line of its own
+    mpi.abort(world, code);
+  };
+  process.once('exit', abort); // whoever ends before its time ends all: others would wait for it, and launchers do not always notice
   const rank = answer((into) => mpi.rank(world, into));
   const started = answer((into) => mpi.size(world, into));
   if (started !== size) internal(`${launcher} started ${started} workers of ${size}`);
@@ -92,6 +103,7 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
       return answer((into) => mpi.receive(into, 1, int32, 0, wordTag, world, ignored));
     },
     leave() {
+      process.off('exit', abort);
       mpi.finalize();
     },
   };
@@ -125,6 +137,7 @@ async function load(path: string) {
   return {
     init: library.func('int MPI_Init(intptr_t, intptr_t)'),
     finalize: library.func('int MPI_Finalize()'),
+    abort: library.func('int MPI_Abort(intptr_t, int)'),
     rank: library.func('int MPI_Comm_rank(intptr_t, void *)'),
     size: library.func('int MPI_Comm_size(intptr_t, void *)'),
     barrier: library.func('int MPI_Barrier(intptr_t)'),
