@@ -33,10 +33,18 @@ const config = camelKeys(
     },
     towers: { user_hidden: [128], item_hidden: [128], width: 64 },
     codebook: { levels: 3, codes: 64, latent_width: 64 },
-    teacher: { width: shapes.width, heads: shapes.heads },
+    teacher: { width: shapes.width, heads: shapes.heads, recency: false },
     distill: {
-      student: { kind: 'tarq', width: shapes.width, heads: shapes.heads, recency: false },
+      student: {
+        kind: 'tarq',
+        width: shapes.width,
+        heads: shapes.heads,
+        recency: false,
+        raw_cosine: 'off',
+        match_counts: false,
+      },
       teacher: 'joint',
+      losses: { reconstruction: 1 },
     },
   }),
 );

@@ -55,10 +55,8 @@ function stepOf(name, behaviours) {
         sequence: ['item'],
       },
       towers: { user_hidden: [64], item_hidden: [64], width: 32 },
-      teacher: isDin
-        ? { kind: 'din' }
-        : { width: 32, heads: 2, recency: true, self_attention: flags['self-attention'] },
-      distill: { student: { kind } },
+      teacher: isDin ? { kind: 'din' } : { width: 32, heads: 2, self_attention: flags['self-attention'] },
+      distill: { student: { kind, raw_cosine: 'off', match_counts: false } },
     }),
   );
   const group = (slots) => ({ slots, numbers: 0, slotPlaces: [], numberPlaces: [] });

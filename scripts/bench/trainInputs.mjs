@@ -26,10 +26,13 @@ export const trainedModels = ['two_tower', 'tangent', 'tarq'];
 /** Settings of a training beside the quickstart's: its student, exposures alone, heads as torch_models.py has them. */
 const settingsOf = (model, { set, threads }) => [
   `distill.student.kind=${model === 'tarq' ? 'tarq' : 'tangent'}`,
-  ...(model === 'tarq' ? ['distill.student.heads=4', 'distill.student.recency=false'] : []),
+  ...(model === 'tarq'
+    ? ['distill.student.heads=4', 'distill.student.recency=false', 'distill.losses.reconstruction=1']
+    : []),
   'distill.student.raw_cosine=off',
   'distill.student.match_counts=false',
   'teacher.heads=4',
+  'teacher.recency=false',
   'distill.losses.tutor=0',
   `threads=${threads}`,
   ...set,

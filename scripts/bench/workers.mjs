@@ -9,7 +9,7 @@ import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs';
-import { joinWorkers, requireMpi } from '../../dist/engine/workers/mpi.js';
+import { environment, joinWorkers, requireMpi } from '../../dist/engine/workers/mpi.js';
 import { makeBatch, makeStep, stepNames } from './pipelineSteps.mjs';
 
 const { values: flags } = parseArgs({
@@ -49,7 +49,10 @@ async function measure(model, count, threads, requests) {
 function runWay(model, [count, threads, requests]) {
   const self = [process.execPath, fileURLToPath(import.meta.url)];
   const asked = ['--steps', flags.steps, '--measure', [model, count, threads, requests].join()];
-  return Number(execFileSync(requireMpi().launcher, ['-n', String(count), ...self, ...asked]).toString());
+  const env = { ...environment, ...process.env };
+  return Number(
+    execFileSync(requireMpi().launcher, ['-n', String(count), ...self, ...asked], { env }).toString(),
+  );
 }
 
 if (flags.measure) {

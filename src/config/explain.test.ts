@@ -160,7 +160,7 @@ codebook: {codes: .nan, levels: 2.5}`;
            Write true: YAML 1.2 reads yes as text.
     error  config.wrong_type  pipeline.yaml:12:26  teacher.recency
            \`teacher.recency\` must be true or false; it is the text "maybe".
-           It means: learned bias per age of a behaviour, started at 0 (default false).
+           It means: learned bias per age of a behaviour, started at 0 (default true).
     error  config.wrong_type  pipeline.yaml:12:42  teacher.epochs
            \`teacher.epochs\` must be a number above 0; it is the text "1_000".
            Write 1000, without quotes or underscores.

@@ -5,13 +5,10 @@ import type { Config } from './config.js';
 const vectorLosses = ['alignment', 'reconstruction'] as const;
 type VectorLoss = (typeof vectorLosses)[number];
 
-/** Both were made for TARQ. */
-const tarqWeights: Readonly<Record<VectorLoss, number>> = { alignment: 0.01, reconstruction: 1 };
-
 /** The same words in YAML and in the code. */
 interface StudentAndLosses {
   readonly student: { readonly kind: string };
-  readonly losses: Readonly<Partial<Record<VectorLoss, number | undefined>>>;
+  readonly losses: { readonly alignment?: number | undefined; readonly reconstruction: number };
 }
 
 export type LossWeights = Omit<Config['distill']['losses'], VectorLoss> &
@@ -21,9 +18,10 @@ export function lossWeights(distill: Config['distill']): LossWeights {
   return { ...distill.losses, ...vectorLossWeights(distill) };
 }
 
+/** The alignment was made for TARQ. */
 function vectorLossWeights({ student, losses }: StudentAndLosses): Record<VectorLoss, number> {
-  const weight = (loss: VectorLoss) => losses[loss] ?? (student.kind === 'tarq' ? tarqWeights[loss] : 0);
-  return { alignment: weight('alignment'), reconstruction: weight('reconstruction') };
+  const { alignment = student.kind === 'tarq' ? 0.01 : 0, reconstruction } = losses;
+  return { alignment, reconstruction };
 }
 
 /** Which of them the student is trained by. */

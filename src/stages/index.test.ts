@@ -43,7 +43,7 @@ test.each([
   ['device=cpu', ['codebook', 'teacher', 'distill', 'eval']],
   ['codebook.levels=2', ['codebook', 'distill']],
   ['teacher.epochs=9', ['teacher']],
-  ['teacher.recency=true', ['teacher', 'distill']],
+  ['teacher.recency=false', ['teacher', 'distill']],
   ['distill.epochs=9', ['distill']],
   ['distill.student.similarity_start=4', ['codebook', 'distill']],
   ['eval.teacher_top=3', ['eval']],
@@ -53,7 +53,7 @@ test.each([
 
 test.each([
   ['teacher.epochs=9', []],
-  ['teacher.recency=true', []],
+  ['teacher.recency=false', []],
   ['distill.logged_scores.unit=probability', ['teacher']],
   ['distill.losses.tutor=0.3', ['distill']],
   ['towers.width=8', ['codebook', 'distill']],

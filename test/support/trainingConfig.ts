@@ -17,7 +17,7 @@ export const studentConfig = (
 /** Without cheap terms where a test does not ask for them. */
 const alone = { raw_cosine: 'off', match_counts: false };
 const students = {
-  tarq: { width: 8, heads: 2 },
+  tarq: { width: 8, heads: 2, ...alone },
   prefix: { width: 8, levels: 2, codes: 5, ...alone },
   tangent: { width: 8, codes: 7, ...alone },
 };

@@ -9,7 +9,7 @@ export const attention = {
     weight.default(5),
     'first value of g in logits += g cos(candidate, behaviour); without it nothing depends on the target (0 = as the paper)',
   ),
-  recency: key(z.boolean().default(false), 'learned bias per age of a behaviour, started at 0'),
+  recency: key(z.boolean().default(true), 'learned bias per age of a behaviour, started at 0'),
 };
 
 /** Terms that teacher and student may carry on top of its own. Each starts at weight 0, so that data decides. `on`: unless told otherwise. */
