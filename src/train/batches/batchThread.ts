@@ -44,31 +44,20 @@ interface Waiting {
 }
 
 export class BatchThread implements BatchMaker {
-  private readonly worker: Worker;
+  private started: Worker | null = null;
   private readonly waiting = new Map<number, Waiting>();
   private readonly unpacker = new Unpacker();
   private rows = 0;
   private ended: Error | null = null;
 
-  /** Started at once: it takes a tenth of a second to be ready. */
   constructor(
     private readonly data: EncodedData,
-    file: URL,
-  ) {
-    this.worker = new Worker(file, { workerData: data.opened satisfies OpenedData, execArgv: [] });
-    this.worker.unref();
-    this.worker.on('message', (answered: Answered) => {
-      this.waiting.get(answered.row)?.answer(answered);
-      this.waiting.delete(answered.row);
-      if (this.waiting.size === 0) this.worker.unref();
-    });
-    this.worker.on('error', (cause) => {
-      this.end(cause instanceof Error ? cause : new Error(String(cause)));
-    });
-  }
+    private readonly file: URL,
+  ) {}
 
-  /** The first batch is made here: the thread has time to get ready while the step is compiled for it. */
+  /** The first batch is made here: the thread, ready after a tenth of a second, has time while the step is compiled for it. */
   async *training(order: TrainingOrder): AsyncGenerator<TrainingBatch, void> {
+    this.thread();
     const [first] = trainingBatches(this.data, order);
     if (!first) return;
     this.data.keep([]);
@@ -84,7 +73,24 @@ export class BatchThread implements BatchMaker {
 
   close(): void {
     this.end(new Error('the thread of batches is closed'));
-    void this.worker.terminate();
+    void this.started?.terminate();
+  }
+
+  private thread(): Worker {
+    if (this.ended) throw this.ended;
+    if (this.started) return this.started;
+    const { opened } = this.data;
+    const worker = new Worker(this.file, { workerData: opened satisfies OpenedData, execArgv: [] });
+    worker.unref();
+    worker.on('message', (answered: Answered) => {
+      this.waiting.get(answered.row)?.answer(answered);
+      this.waiting.delete(answered.row);
+      if (this.waiting.size === 0) worker.unref();
+    });
+    worker.on('error', (cause) => {
+      this.end(cause instanceof Error ? cause : new Error(String(cause)));
+    });
+    return (this.started = worker);
   }
 
   private async *row<T extends Made>(begin: Asked): AsyncGenerator<T, void> {
@@ -107,15 +113,14 @@ export class BatchThread implements BatchMaker {
   }
 
   private tell(asked: Asked): void {
-    if (this.ended) throw this.ended;
-    this.worker.postMessage(asked);
+    this.thread().postMessage(asked);
   }
 
   private next(row: number): Promise<Answered> {
     return new Promise((answer, fail) => {
       this.tell({ row, next: true });
       this.waiting.set(row, { answer, fail });
-      this.worker.ref(); // the process must not end while an answer is due
+      this.thread().ref(); // the process must not end while an answer is due
     });
   }
 
