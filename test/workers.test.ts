@@ -56,6 +56,14 @@ describe.skipIf(!found)(
       expect(err).toContain('distill: skipped, nothing changed');
     });
 
+    it('leave the run folder in order when the command is told to end', async () => {
+      const stopped = join(newFolder('workers'), 'stopped');
+      const { code, err } = await program(['train', ...two, '--run', stopped], 4000, 'SIGTERM');
+      expect(code, err).toBe(143);
+      expect(err.trim()).toMatch(/Stopped by SIGTERM\. The same command goes on from here\.$/);
+      expect(existsSync(join(stopped, '.lock'))).toBe(false);
+    });
+
     it('end together, with the exit code of the first, when a gate says no', async () => {
       const gate = sets({ 'teacher.gate.min_within_request_share': 1 });
       const { code, err } = await train([...two, ...gate], join(newFolder('workers'), 'gate'));

@@ -27,7 +27,7 @@ export async function withWorkers<T>(
     workers.leave();
     return null;
   }
-  endWithParent();
+  obeyCommand();
   const result = await work(workers);
   workers.say(noMoreStages);
   workers.leave();
@@ -39,10 +39,12 @@ async function launch({ launcher }: Mpi, count: number): Promise<number> {
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const job = spawn(launcher, ['-n', String(count), ...command], {
     env: { ...environment, ...process.env, [mark]: 'yes' },
-    stdio: ['pipe', 'inherit', 'inherit'], // see endWithParent
-    detached: true, // a signal from the terminal reaches it once, by us
+    stdio: ['pipe', 'inherit', 'inherit'], // see obeyCommand
+    detached: true, // a signal from the terminal reaches the first worker alone, by us
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => job.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => job.stdin.write(`${signal}\n`));
+  job.stdin.on('error', () => undefined); // it has ended already
   return new Promise((resolve, reject) => {
     job.on('error', reject);
     job.on('close', (code, signal) => {
@@ -51,8 +53,14 @@ async function launch({ launcher }: Mpi, count: number): Promise<number> {
   });
 }
 
-/** The launcher hands the command's standard input to the first worker: it ends when the command is killed, and so do all workers. */
-function endWithParent(): void {
-  process.stdin.on('end', () => process.exit(1)).resume();
+/**
+ * The launcher hands what the command writes to the first worker: the signals that the command gets, so that the run folder is left in
+ * order. It ends when the command is killed, and so do all workers.
+ */
+function obeyCommand(): void {
+  process.stdin.on('end', () => process.exit(1));
+  process.stdin.on('data', (signals: Buffer) => {
+    for (const signal of signals.toString().trim().split('\n')) process.kill(process.pid, signal);
+  });
   process.stdin.unref();
 }

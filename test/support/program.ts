@@ -16,13 +16,17 @@ export interface Ended {
   readonly err: string;
 }
 
-/** Runs `cascade` to its end, or kills it after some time as a power cut would. */
-export async function program(args: readonly string[], killAfterMs?: number): Promise<Ended> {
+/** Runs `cascade` to its end, or sends it a signal after some time: kills it as a power cut would, unless told otherwise. */
+export async function program(
+  args: readonly string[],
+  killAfterMs?: number,
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<Ended> {
   const child = spawn(process.execPath, [join(root, 'bin/cascade.js'), ...args], { cwd: root });
   const printed = { out: '', err: '' };
   child.stdout.on('data', (text: Buffer) => (printed.out += text.toString()));
   child.stderr.on('data', (text: Buffer) => (printed.err += text.toString()));
-  const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+  const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill(signal), killAfterMs);
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
   clearTimeout(timer);
   return { code, ...printed };
