@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { codesOf, problemsOf, TinyChain } from '../../test/support/run.js';
 import { internal } from '../errors.js';
-import { decide, plan, runStage, type Run } from './graph.js';
+import { decide, help, noMoreStages, plan, runStage, type Run } from './graph.js';
+import type { WorkerProcess } from '../engine/workers/mpi.js';
 import { readManifest, runFormat, writeManifest } from './manifest.js';
+import type { StageDefinition } from './stage.js';
 
 let chain: TinyChain;
 
@@ -350,3 +352,27 @@ test('to decide is not to touch', async () => {
   await decide(chain.run('samples.sequence.max_length=7'), chain.samples, false);
   expect(readdirSync(chain.folder, { recursive: true })).toEqual(before);
 });
+
+// --------------------------------------------------------------------------------------------------------------- workers
+
+test.each([false, true])(
+  'a worker helps with the stages that it is told, and closes what they opened (a fault: %s)',
+  async (isFault) => {
+    await train(chain.run());
+    const did: string[] = [];
+    const teacher: StageDefinition = {
+      ...chain.teacher,
+      help: (stage) => {
+        did.push(`help ${stage.name}`);
+        stage.closeLater({ close: () => did.push('close') });
+        return isFault ? Promise.reject(new Error('broken')) : Promise.resolve();
+      },
+    };
+    const words = [2, 2, noMoreStages];
+    const workers = { hear: () => Promise.resolve(words.shift()!) } as WorkerProcess;
+    const helped = help({ ...chain.run(), stages: [chain.logs, chain.samples, teacher] }, workers);
+    await (isFault ? expect(helped).rejects.toThrow('broken') : helped);
+    const once = ['help teacher', 'close'];
+    expect(did).toEqual(isFault ? once : [...once, ...once]);
+  },
+);
