@@ -72,7 +72,8 @@ export class Forward {
     const known = this.compiled.get(key);
     if (known) return known;
     const made = this.compiling.start();
-    const graph = await compile(this.name, specs, (tensors) => this.record(models, tensors), this.device);
+    const record = (tensors: BatchTensors) => this.record(models, tensors);
+    const graph = await compile(this.name, specs, record, this.device, { isRare: this.compiled.size > 0 });
     made();
     this.compiled.set(key, graph);
     return graph;

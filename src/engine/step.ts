@@ -220,7 +220,8 @@ export class TrainingStep {
     const { name, device, withoutPasses } = options;
     const record = (tensors: BatchTensors) => recordStep(options, tensors, this);
     const made = this.compiling.start();
-    const graph = await compile(name, inputs, record, device, withoutPasses);
+    const isRare = this.compiled.size > 0; // the first batch is of the shape that most have
+    const graph = await compile(name, inputs, record, device, { withoutPasses, isRare });
     made();
     this.compiled.set(key, graph);
     return graph;
