@@ -71,13 +71,22 @@ export function arrowBytes(rows: number, columns: Readonly<Record<string, ArrowC
   return tableToIPC(new Table(schema, new RecordBatch(schema, data)), 'file');
 }
 
-/** The columns of an Arrow file that `arrowBytes` made, as views on its bytes, which threads may share. */
+/**
+ * Where a file's bytes lie: in memory that threads may share, for what stays as long as they do; or in a thread's own. Its garbage
+ * collector does not count shared memory, and lets go of it late.
+ */
+export type Memory = 'own' | 'shared';
+
+/** The columns of an Arrow file that `arrowBytes` made, as views on its bytes. */
 export class ArrowFile {
   readonly rows: number;
   private readonly batch: RecordBatch;
 
-  constructor(private readonly path: string) {
-    const table = reading(path, () => tableFromIPC(sharedBytes(path)));
+  constructor(
+    private readonly path: string,
+    memory: Memory,
+  ) {
+    const table = reading(path, () => tableFromIPC(bytesOf(path, memory)));
     this.rows = table.numRows;
     this.batch = table.batches[0] ?? internal(`${path} has no record batch`);
   }
@@ -119,10 +128,11 @@ export class ArrowFile {
   }
 }
 
-function sharedBytes(path: string): Uint8Array {
+function bytesOf(path: string, memory: Memory): Uint8Array {
   const file = openSync(path, 'r');
   try {
-    const bytes = new Uint8Array(new SharedArrayBuffer(fstatSync(file).size));
+    const { size } = fstatSync(file);
+    const bytes = new Uint8Array(memory === 'shared' ? new SharedArrayBuffer(size) : new ArrayBuffer(size));
     for (let at = 0; at < bytes.length;) {
       at += readSync(file, bytes, at, bytes.length - at, null) || internal(`${path} ends at ${at}`);
     }

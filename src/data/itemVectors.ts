@@ -13,7 +13,7 @@ export const itemVectorsBytes = ({ width, values }: ItemVectors): Uint8Array =>
   arrowBytes(values.length / width, { vector: { kind: 'fixed', values, width } });
 
 export function readItemVectors(path: string): ItemVectors {
-  const file = new ArrowFile(path);
+  const file = new ArrowFile(path, 'shared');
   const values = file.values('vector', Float32Array);
   return { width: values.length / file.rows, values };
 }

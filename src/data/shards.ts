@@ -119,7 +119,7 @@ export function indexText(index: Omit<EncodedIndex, 'version'>): string {
 // -------------------------------------------------------------------------------------------------------------- reading
 
 export function readShard(path: string): Shard {
-  const file = new ArrowFile(path);
+  const file = new ArrowFile(path, 'own');
   return {
     requests: file.rows,
     requestId: file.flat('request_id', BigInt64Array),
@@ -138,7 +138,7 @@ export function readShard(path: string): Shard {
 }
 
 export function readEntities(path: string): Entities {
-  const file = new ArrowFile(path);
+  const file = new ArrowFile(path, 'shared');
   const [id] = file.names;
   return {
     count: file.rows,
@@ -149,7 +149,7 @@ export function readEntities(path: string): Entities {
 }
 
 export function readSequences(path: string): Sequences {
-  const file = new ArrowFile(path);
+  const file = new ArrowFile(path, 'shared');
   return { offsets: file.offsets('items'), items: file.values('items', Int32Array) };
 }
 

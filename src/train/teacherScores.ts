@@ -27,7 +27,7 @@ export function teacherScoresBytes(offsets: Int32Array, { logit, rank }: Teacher
 
 /** `offsets`: [request + 1] where each request's candidates begin. */
 export function readTeacherScores(path: string): TeacherScores & { readonly offsets: Int32Array } {
-  const file = new ArrowFile(path);
+  const file = new ArrowFile(path, 'own');
   return {
     offsets: file.offsets('teacher_logit'),
     logit: file.values('teacher_logit', Float32Array),
