@@ -52,7 +52,7 @@ const teacher = (changes: Record<string, unknown>): Case => ({
 const ageless = testConfig({ teacher: { recency: false } }).teacher;
 const student = (kind: 'tarq' | 'prefix' | 'tangent', changes: Record<string, unknown>): Case => ({
   name: `student_${kind}`,
-  config: { ...studentConfig(kind, changes), teacher: ageless },
+  config: { ...studentConfig(kind, changes, { reconstruction: 1 }), teacher: ageless },
 });
 const cases: Record<string, Case> = {
   teacher: teacher({ self_attention: false, match_counts: true }),
