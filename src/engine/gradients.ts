@@ -168,7 +168,9 @@ export function recordGradients(options: StepOptions, tensors: BatchTensors) {
   let terms: LossTerms = {};
   const total = () => {
     terms = recordLoss(options, models, tensors);
-    for (const { value } of Object.values(terms)) tf.keep(value); // eager backends dispose of what the gradient's scope made
+    for (const term of Object.values(terms)) {
+      for (const made of [term.value, term.weight]) if (made instanceof tf.Tensor) tf.keep(made); // eager backends dispose of what the gradient's scope made
+    }
     const weighted = Object.values(terms).map(({ value, weight }) =>
       weight === 1 ? value : tf.mul(value, weight),
     );

@@ -62,7 +62,10 @@ export function recordStep(
     squaredLength(gradients.flatMap((gradient) => [gradient.dense, gradient.rows])),
   );
   const outputs: Record<string, tf.Tensor> = { loss, gradient_norm: gradientNorm };
-  for (const [name, { value }] of Object.entries(terms)) outputs[`term:${name}`] = value;
+  for (const [name, { value, weight }] of Object.entries(terms)) {
+    outputs[`term:${name}`] = value;
+    if (weight !== 1) outputs[`weighted:${name}`] = tf.mul(value, weight);
+  }
   const scalars = withPrefix(tensors, 'scalar:');
   const clip = (gradient: tf.Tensor) =>
     clipNorm === 0

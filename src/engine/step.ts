@@ -24,6 +24,8 @@ export interface StepReport {
   readonly terms: Readonly<Record<string, number>>;
   /** The weighted sum. */
   readonly loss: number;
+  /** What part of the loss each term is, its weight included. */
+  readonly shares: Readonly<Record<string, number>>;
   /** Norm of the whole gradient before clipping. */
   readonly gradientNorm: number;
   /**
@@ -198,15 +200,20 @@ export class TrainingStep {
     there: DeviceArrays,
     outputs: Readonly<Record<string, TensorData>>,
   ): StepReport {
+    const loss = outputs.loss![0]!;
     const terms: Record<string, number> = {};
-    for (const [name, data] of Object.entries(outputs)) {
-      if (name.startsWith('term:')) terms[name.slice('term:'.length)] = data[0]!;
+    const shares: Record<string, number> = {};
+    for (const [key, data] of Object.entries(outputs)) {
+      if (!key.startsWith('term:')) continue;
+      const name = key.slice('term:'.length);
+      terms[name] = data[0]!;
+      shares[name] = (outputs[`weighted:${name}`] ?? data)[0]! / loss;
     }
     const fed = Object.entries(feeds).flatMap(([name, data]) => (name in there ? [] : [data]));
     const state = this.there?.takeMoved() ?? 0;
     const bytesMoved =
       this.options.device.provider === 'cpu' ? 0 : state + bytesOf(fed) + bytesOf(Object.values(outputs));
-    return { terms, loss: outputs.loss![0]!, gradientNorm: outputs.gradient_norm![0]!, bytesMoved };
+    return { terms, loss, shares, gradientNorm: outputs.gradient_norm![0]!, bytesMoved };
   }
 
   /** The graph for batches of this shape, which reads these numbers of the whole batch; compiled once. */

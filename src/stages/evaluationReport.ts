@@ -135,7 +135,7 @@ async function lossCurve({ stage, config }: Workbench): Promise<LossPoint[]> {
   const rows = await stage.withDuckdb((db) =>
     db.rows(`
       SELECT name, step, CAST(value AS DOUBLE) AS value FROM ${source}
-      WHERE model = '${studentName(config)}' AND name NOT IN ('learning_rate', 'gradient_norm', 'loss')
+      WHERE model = '${studentName(config)}' AND name NOT IN ('learning_rate', 'gradient_norm', 'loss') AND name NOT LIKE 'loss_share/%'
         AND step % greatest(1, (SELECT max(step) // ${lossPoints} FROM ${source} WHERE model = '${studentName(config)}')) = 0
       ORDER BY name, step`),
   );

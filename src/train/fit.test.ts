@@ -168,6 +168,16 @@ describe('training', () => {
     const perEpoch = Math.ceil(data.requests('a', 'train') / 8);
     expect(steps).toBe(2 * perEpoch);
     expect(log.click_a).toHaveLength(steps);
+    const terms = Object.keys(log)
+      .filter((name) => /_[ab]$|^tutor$/.test(name) && !name.includes('/'))
+      .toSorted();
+    expect(terms).toHaveLength(9);
+    log.loss!.forEach((loss, i) => {
+      const share = (term: string) => log[`loss_share/${term}`]![i]!;
+      expect(terms.reduce((sum, term) => sum + share(term), 0)).toBeCloseTo(1, 5);
+      expect(share('click_a')).toBeCloseTo(log.click_a![i]! / loss, 5); // weight 1
+      expect(share('tutor')).toBeCloseTo((0.5 * log.tutor![i]!) / loss, 5); // weight .5
+    });
     expect(Object.keys(log).toSorted()).toEqual([
       'alignment_a',
       'alignment_b',
@@ -178,6 +188,7 @@ describe('training', () => {
       'gradient_norm',
       'learning_rate',
       'loss',
+      ...terms.map((term) => `loss_share/${term}`),
       'reconstruction_a',
       'reconstruction_b',
       'tutor',

@@ -20,7 +20,7 @@ import { budgetOf, deviceTableBytes, trainingOptimizer, type Budget } from './bu
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import type { EpochReport, FitContext, FitPlan, FitResult, TrainingTime } from './fitPlan.js';
 import { TrainedTables, type TableMarks } from './trainedTables.js';
-import { epochWords } from './epochWords.js';
+import { epochWords, lossShare } from './epochWords.js';
 import { Validator } from './validator.js';
 import { logArrays, restoreArrays, restoreLog, trainingArrays } from './trainingArrays.js';
 
@@ -212,6 +212,7 @@ class Training {
     const report = await step.take(withScalars(batch, this.plan.scalars?.(number, steps) ?? {}), number);
     const values = {
       ...report.terms,
+      ...sharesByName(report.shares),
       ...(await this.betweenSteps(step, number)),
       loss: report.loss,
       gradient_norm: report.gradientNorm,
@@ -297,6 +298,12 @@ class Training {
 }
 
 const folderOf = (plan: FitPlan, context: FitContext) => join(context.checkpointFolder, plan.name);
+
+/** By their names in the log, where the loss has several terms. */
+const sharesByName = (shares: Readonly<Record<string, number>>) =>
+  Object.keys(shares).length > 1
+    ? Object.fromEntries(Object.entries(shares).map(([name, share]) => [lossShare(name), share]))
+    : {};
 
 function withScalars(batch: FeedBatch, scalars: Readonly<Record<string, number>>): FeedBatch {
   const tensors = mapValues(scalars, (value) => ({
