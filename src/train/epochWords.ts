@@ -16,7 +16,8 @@ export function epochWords(
     ...Object.entries(measures),
   ].map(([name, value]) => {
     const share = terms[lossShare(name)];
-    return `${name} ${value.toFixed(4)}${share === undefined ? '' : ` (${(100 * share).toFixed(0)} %)`}`;
+    const part = share === undefined ? '' : ` (${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %)`;
+    return `${name} ${value.toFixed(4)}${part}`;
   });
   const validated =
     validationAuc === null ? '' : `, validation AUC ${validationAuc.toFixed(4)}${isBest ? ' (best)' : ''}`;
