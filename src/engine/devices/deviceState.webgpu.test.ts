@@ -115,7 +115,7 @@ describe.skipIf(!usable)(`dense parameters on the device${usable ? '' : ` (not r
     for (let number = 1; number <= 3; number++)
       moved.push((await step.take(batchOf(number), number)).bytesMoved);
     const floats = rowCount * width; // the batch, the rows of each model, the gradient of the trained one's
-    const numbers = 3 + 5; // Adam's scalars; loss, two terms, two norms
+    const numbers = 3 + 6; // Adam's scalars; loss, two terms, one of them weighted too, two norms
     expect(moved[1]).toBe(4 * (4 * floats + numbers));
     expect(moved[2]).toBe(moved[1]);
     expect(moved[0]).toBe(moved[1]! + 4 * (3 + 1) * weights); // with both moments, and the frozen ones

@@ -175,7 +175,7 @@ describe.skipIf(!usable)(`tables on the device${usable ? '' : ` (not run: ${why}
     };
     const height = 8;
     const batch = height * width + height;
-    const numbers = 3 + 6; // Adam's scalars; loss, three terms, two norms
+    const numbers = 3 + 8; // Adam's scalars; loss, three terms, two of them weighted too, two norms
     const dense = 3 * (width * width + 1 + width) + 1;
     const tables = (rows: number) => (3 + 3 + 1 + 1) * (rows + 1) * width;
     const ids = height;
