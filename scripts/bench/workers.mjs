@@ -9,7 +9,7 @@ import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs';
-import { environment, joinWorkers, requireMpi } from '../../dist/engine/workers/mpi.js';
+import { jobEnvironment, joinWorkers, requireMpi } from '../../dist/engine/workers/mpi.js';
 import { makeBatch, makeStep, stepNames } from './pipelineSteps.mjs';
 
 const { values: flags } = parseArgs({
@@ -49,10 +49,8 @@ async function measure(model, count, threads, requests) {
 function runWay(model, [count, threads, requests]) {
   const self = [process.execPath, fileURLToPath(import.meta.url)];
   const asked = ['--steps', flags.steps, '--measure', [model, count, threads, requests].join()];
-  const env = { ...environment, ...process.env };
-  return Number(
-    execFileSync(requireMpi().launcher, ['-n', String(count), ...self, ...asked], { env }).toString(),
-  );
+  const args = ['-n', String(count), ...self, ...asked];
+  return Number(execFileSync(requireMpi().launcher, args, { env: jobEnvironment() }).toString());
 }
 
 if (flags.measure) {

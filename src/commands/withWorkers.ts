@@ -5,7 +5,13 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { LoadedConfig } from '../config/load.js';
-import { environment, joinWorkers, requireMpi, type Mpi, type WorkerProcess } from '../engine/workers/mpi.js';
+import {
+  jobEnvironment,
+  joinWorkers,
+  requireMpi,
+  type Mpi,
+  type WorkerProcess,
+} from '../engine/workers/mpi.js';
 import { help, noMoreStages } from '../run/graph.js';
 import { stages } from '../stages/index.js';
 
@@ -38,7 +44,7 @@ export async function withWorkers<T>(
 async function launch({ launcher }: Mpi, count: number): Promise<number> {
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const job = spawn(launcher, ['-n', String(count), ...command], {
-    env: { ...environment, ...process.env, [mark]: 'yes' },
+    env: { ...jobEnvironment(), [mark]: 'yes' },
     stdio: ['pipe', 'inherit', 'inherit'], // see obeyCommand
     detached: true, // a signal from the terminal reaches the first worker alone, by us
   });

@@ -16,6 +16,7 @@ import type {
   SampleCount,
 } from '../report/input.js';
 import type { Stage } from '../run/stage.js';
+import { lossShare } from '../train/epochWords.js';
 import type { Workbench } from '../train/workbench.js';
 import type { Judged } from './judged.js';
 
@@ -135,7 +136,7 @@ async function lossCurve({ stage, config }: Workbench): Promise<LossPoint[]> {
   const rows = await stage.withDuckdb((db) =>
     db.rows(`
       SELECT name, step, CAST(value AS DOUBLE) AS value FROM ${source}
-      WHERE model = '${studentName(config)}' AND name NOT IN ('learning_rate', 'gradient_norm', 'loss') AND name NOT LIKE 'loss_share/%'
+      WHERE model = '${studentName(config)}' AND name NOT IN ('learning_rate', 'gradient_norm', 'loss') AND name NOT LIKE '${lossShare('%')}'
         AND step % greatest(1, (SELECT max(step) // ${lossPoints} FROM ${source} WHERE model = '${studentName(config)}')) = 0
       ORDER BY name, step`),
   );

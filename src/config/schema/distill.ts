@@ -128,7 +128,7 @@ export const distill = z.strictObject({
         alignment_requests: key(count.default(128), 'requests of a step that the alignment is computed on'),
         reconstruction: key(
           weight.default(0),
-          "half squared distance of student's and teacher's vector; 1 in the paper, which costs tarq .003 AUC",
+          "half squared distance of student's and teacher's vector; 1 in the paper, which costs tarq .005 AUC",
         ),
         vector_schedule: key(
           schedule.prefault({}),

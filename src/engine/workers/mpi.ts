@@ -17,10 +17,10 @@ export interface Mpi {
 }
 
 /**
- * What UCX, MPICH's transport, is told by the environment of a job: else it rewrites mmap and munmap in memory while threads of V8 run in
- * them, and one start in fifty crashed.
+ * The environment of a job. UCX, MPICH's transport, is told to leave memory alone: else it rewrites mmap and munmap while threads of V8 run
+ * in them, and one start in fifty crashed.
  */
-export const environment = { UCX_MEM_EVENTS: 'no' };
+export const jobEnvironment = () => ({ UCX_MEM_EVENTS: 'no', ...process.env });
 
 /** Where scripts/install-mpi puts it. */
 const installed = fileURLToPath(new URL('../../../node_modules/.mpi/bin', import.meta.url));
