@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { CascadeError } from '../src/errors.js';
 import { batchesInPlace } from '../src/train/batches/batchMaker.js';
 import { BatchThread } from '../src/train/batches/batchThread.js';
-import { startPosition, type TrainingOrder } from '../src/train/batches/trainingBatches.js';
+import { startAt, type TrainingOrder } from '../src/train/batches/trainingBatches.js';
 import { testData } from './support/encoded.js';
 import { blockOf } from './support/models.js';
 import { root } from './support/program.js';
@@ -34,7 +34,7 @@ function orderOf(data: ReturnType<typeof testData>): TrainingOrder {
     primary,
     ...(secondary && { secondary }),
     place: { rank: 0, size: 1 },
-    from: { primary: { epoch: 0, requests: 11 }, secondary: startPosition },
+    from: startAt({ epoch: 0, requests: 11 }),
     lastRequest: Math.round(2.3 * data.requests('a', 'train')),
   };
 }

@@ -45,6 +45,14 @@ export interface BatchNeeds {
   readonly itemVectors?: boolean;
 }
 
+/** How long the lists of distinct items and of distinct embedding rows are made. */
+export interface ListHeights {
+  readonly items: number;
+  readonly rows: number;
+}
+
+export const shortestLists: ListHeights = { items: 0, rows: 0 };
+
 /** Pads value lists of a sequence: above every value, so that the lists ascend to their end. */
 const noValue = 2 ** 31 - 1;
 /** Value id of a candidate whose value is out of vocabulary: equal to nothing. */
@@ -53,18 +61,22 @@ const unknownValue = -2;
 export class BatchAssembler {
   private readonly items = new Distinct();
   private readonly rows = new Distinct();
+  /** Of the latest batch. */
+  heights = shortestLists;
 
   constructor(
     private readonly data: EncodedData,
     private readonly needs: BatchNeeds,
   ) {}
 
-  assemble(blocks: readonly Block[]): FeedBatch {
+  /** `atLeast`: what the lists are to be padded to where they are shorter. */
+  assemble(blocks: readonly Block[], atLeast = shortestLists): FeedBatch {
     const arrays = new NamedArrays();
     for (const block of blocks) this.fillBlock(block, arrays);
-    this.fillItems(arrays);
+    const items = this.fillItems(arrays, atLeast.items);
     const rowCount = this.rows.count;
-    const rowIds = new Int32Array(paddedLength(rowCount));
+    const rowIds = new Int32Array(paddedLength(rowCount, atLeast.rows));
+    this.heights = { items, rows: rowIds.length };
     rowIds.set(this.rows.list());
     this.items.clear();
     this.rows.clear();
@@ -194,11 +206,12 @@ export class BatchAssembler {
     return row >= firstKnownRow ? row : unknownValue;
   }
 
-  private fillItems(arrays: NamedArrays): void {
+  /** Returns the height that the list is padded to. */
+  private fillItems(arrays: NamedArrays, atLeast: number): number {
     const { data } = this;
     const { slots, numbers } = data.transform;
     const list = this.items.list();
-    const height = paddedLength(list.length);
+    const height = paddedLength(list.length, atLeast);
     const group = new GroupArrays(data.layout.item, 'items/', height, arrays);
     list.forEach((item, i) => {
       group.writeSlots(i, this.rows, data.items.slots, item * slots.items, data.items.slots, 0);
@@ -211,18 +224,19 @@ export class BatchAssembler {
         vectors.set(values.subarray(item * width, (item + 1) * width), i * width);
       });
     }
-    if (!this.needs.matchCounts) return;
+    if (!this.needs.matchCounts) return height;
     const fields = data.layout.sharedFields.length;
     const values = arrays.int('items/match_values', [height, fields], unknownValue);
     list.forEach((item, i) => {
       for (let field = 0; field < fields; field++) values[i * fields + field] = this.matchValue(item, field);
     });
+    return height;
   }
 }
 
 /** Lengths of lists are padded to a ladder of sizes, so that a training has a few graph shapes and not one per batch. */
-function paddedLength(length: number): number {
-  let size = 64;
+function paddedLength(length: number, atLeast: number): number {
+  let size = Math.max(64, atLeast);
   while (size < length) size = Math.ceil((size * 1.25) / 64) * 64;
   return size;
 }

@@ -12,6 +12,7 @@ import { keepsArrays } from './devices/deviceCopies.js';
 import { DeviceState } from './devices/deviceState.js';
 import type { DeviceTables } from './devices/deviceTables.js';
 import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
+import { LatestGraph } from './latestGraph.js';
 import { reportNonFinite } from './nonFinite.js';
 import { recordStep, stepInputs } from './recordStep.js';
 import type { ModelState } from './state.js';
@@ -39,7 +40,7 @@ export class TrainingStep {
   /** Time of the graph, of gathering embedding rows and of the optimiser. */
   readonly busy = new BusyClock();
   readonly compiling = new BusyClock();
-  private readonly compiled = new Map<string, CompiledGraph>();
+  private readonly compiled = new LatestGraph();
   /** The arrays of the step before last, written by the next step. */
   private readonly spare = new Map<string, TensorData>();
 
@@ -120,8 +121,7 @@ export class TrainingStep {
 
   async release(): Promise<void> {
     await this.there?.release();
-    for (const graph of this.compiled.values()) await graph.release();
-    this.compiled.clear();
+    await this.compiled.release();
     await this.sums.release();
   }
 
@@ -216,22 +216,19 @@ export class TrainingStep {
     return { terms, loss, shares, gradientNorm: outputs.gradient_norm![0]!, bytesMoved };
   }
 
-  /** The graph for batches of this shape, which reads these numbers of the whole batch; compiled once. */
+  /** The graph for batches of this shape, which reads these numbers of the whole batch. */
   async compileFor(batch: FeedBatch, sums: Feeds = {}): Promise<CompiledGraph> {
     const { options } = this;
     const sumSpecs = Object.keys(sums).map((name) => [name, { shape: [1], dtype: 'float32' }] as const);
     const inputs = { ...stepInputs(options, batch, this), ...Object.fromEntries(sumSpecs) };
-    const key = JSON.stringify(inputs);
-    const known = this.compiled.get(key);
-    if (known) return known;
     const { name, device, withoutPasses } = options;
-    const record = (tensors: BatchTensors) => recordStep(options, tensors, this);
-    const made = this.compiling.start();
-    const isRare = this.compiled.size > 0; // the first batch is of the shape that most have
-    const graph = await compile(name, inputs, record, device, { withoutPasses, isRare });
-    made();
-    this.compiled.set(key, graph);
-    return graph;
+    return this.compiled.of(inputs, async () => {
+      const made = this.compiling.start();
+      const record = (tensors: BatchTensors) => recordStep(options, tensors, this);
+      const graph = await compile(name, inputs, record, device, { withoutPasses });
+      made();
+      return graph;
+    });
   }
 }
 

@@ -15,7 +15,7 @@ import { expectAgreement } from '../engine/workers/agreement.js';
 import { oneWorker, placeOf, type Workers } from '../engine/workers/workers.js';
 import { internal } from '../errors.js';
 import { diskProblem } from '../run/files.js';
-import { startPosition, type StreamPosition } from './batches/trainingBatches.js';
+import { startAt, type StreamPosition } from './batches/trainingBatches.js';
 import { budgetOf, deviceTableBytes, trainingOptimizer, type Budget } from './budget.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import type { EpochReport, FitContext, FitPlan, FitResult, TrainingTime } from './fitPlan.js';
@@ -98,10 +98,7 @@ class Training {
     const wholeEpochs = Math.floor(before);
     const state: Progressed = {
       step: 0,
-      position: {
-        primary: { epoch: wholeEpochs, requests: Math.round((before - wholeEpochs) * requests) },
-        secondary: startPosition,
-      },
+      position: startAt({ epoch: wholeEpochs, requests: Math.round((before - wholeEpochs) * requests) }),
       epochs: [],
       epochFirstStep: 0,
       bestAt: -1,

@@ -1,10 +1,11 @@
 /** The numbers of the whole batch that a loss asks for (wholeBatch.ts), before each step: one small graph a batch shape, and one sum. */
 import { compile, type CompiledGraph, type Feeds, type Specs } from '../compile.js';
-import { recordSharesOf, type StepOptions } from '../gradients.js';
+import { recordSharesOf, type BatchTensors, type StepOptions } from '../gradients.js';
+import { LatestGraph } from '../latestGraph.js';
 import type { Workers } from './workers.js';
 
 export class BatchSums {
-  private readonly compiled = new Map<string, CompiledGraph>();
+  private readonly compiled = new LatestGraph();
 
   constructor(
     private readonly options: StepOptions,
@@ -20,20 +21,13 @@ export class BatchSums {
     return Object.fromEntries(names.map((name, i) => [name, sums.subarray(i, i + 1)]));
   }
 
-  async release(): Promise<void> {
-    for (const graph of this.compiled.values()) await graph.release();
-    this.compiled.clear();
+  release(): Promise<void> {
+    return this.compiled.release();
   }
 
-  private async graphFor(inputs: Specs): Promise<CompiledGraph> {
-    const key = JSON.stringify(inputs);
-    const known = this.compiled.get(key);
-    if (known) return known;
+  private graphFor(inputs: Specs): Promise<CompiledGraph> {
     const { options, workers } = this;
-    const record = (tensors: Parameters<typeof recordSharesOf>[2]) =>
-      recordSharesOf(options, workers, tensors);
-    const graph = await compile(`${options.name}-shares`, inputs, record, options.device);
-    this.compiled.set(key, graph);
-    return graph;
+    const record = (tensors: BatchTensors) => recordSharesOf(options, workers, tensors);
+    return this.compiled.of(inputs, () => compile(`${options.name}-shares`, inputs, record, options.device));
   }
 }

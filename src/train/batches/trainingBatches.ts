@@ -2,7 +2,14 @@
  * Batches in training order, from any position. Each batch holds one block of the primary set, whose pass is the epoch, and where a
  * loss asks for it one block of a second set that goes round beside it.
  */
-import { BatchAssembler, type BatchNeeds, type Block, type BlockShape } from '../../data/batches.js';
+import {
+  BatchAssembler,
+  shortestLists,
+  type BatchNeeds,
+  type Block,
+  type BlockShape,
+  type ListHeights,
+} from '../../data/batches.js';
 import type { EncodedData } from '../../data/encodedData.js';
 import { epochWindows, shardsPerWindow, type RequestRef } from '../../data/requestOrder.js';
 import type { ShardEntry, Split } from '../../data/shards.js';
@@ -24,7 +31,7 @@ export interface Position {
   readonly requests: number;
 }
 
-export const startPosition: Position = { epoch: 0, requests: 0 };
+const startOfSet: Position = { epoch: 0, requests: 0 };
 
 /** The requests of a set in training order, over and over. */
 class RequestReader {
@@ -101,7 +108,18 @@ export interface TrainingOrder {
 export interface StreamPosition {
   readonly primary: Position;
   readonly secondary: Position;
+  /**
+   * Lists of distinct items and rows never get shorter again, so that a training has one shape of batch after its first steps: every
+   * other shape is a graph to be compiled and an arena of memory. Shapes change rounding, so that they are kept when training goes on.
+   */
+  readonly heights: ListHeights;
 }
+
+export const startAt = (primary: Position): StreamPosition => ({
+  primary,
+  secondary: startOfSet,
+  heights: shortestLists,
+});
 
 export interface TrainingBatch {
   /** null at the end of an epoch, and of the training. */
@@ -116,9 +134,11 @@ export function* trainingBatches(data: EncodedData, order: TrainingOrder): Gener
   const primary = blocksOf(order.primary, order.from.primary);
   const secondary = order.secondary && blocksOf(order.secondary, order.from.secondary);
   const epoch = data.requests(order.primary.shape.set, order.primary.split);
+  let { heights } = order.from;
   const position = (): StreamPosition => ({
     primary: primary.reader.position,
-    secondary: secondary?.reader.position ?? startPosition,
+    secondary: secondary?.reader.position ?? startOfSet,
+    heights,
   });
   for (;;) {
     const { position: at } = primary.reader;
@@ -131,7 +151,8 @@ export function* trainingBatches(data: EncodedData, order: TrainingOrder): Gener
       continue;
     }
     const blocks = [primary.block(refs), ...(secondary ? [secondary.block(goingRound(secondary))] : [])];
-    const batch = assembler.assemble(blocks);
+    const batch = assembler.assemble(blocks, heights);
+    ({ heights } = assembler);
     data.keep([...primary.reader.open, ...(secondary?.reader.open ?? [])]);
     yield { batch, position: position(), isLast: false };
   }
