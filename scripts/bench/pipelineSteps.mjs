@@ -104,6 +104,7 @@ export function makeStep(
     workers = oneWorker,
     provider = 'cpu',
     deviceMegabytes = config.training.embeddings.deviceMegabytes,
+    stepsPerRun = 1,
   } = {},
 ) {
   const optimizer = makeOptimizer(config.training.optimizer);
@@ -150,6 +151,7 @@ export function makeStep(
     device: { provider, threads },
     saveTo: '.',
     deviceTableBytes: deviceMegabytes * 2 ** 20,
+    stepsPerRun,
     ...(without.includes('host_optimizer') && { optimizerOn: 'graph' }),
     withoutPasses: without,
     workers,

@@ -27,12 +27,14 @@ const { values: flags } = parseArgs({
     before: { type: 'string' },
     device: { type: 'string', default: 'cpu' },
     'device-megabytes': { type: 'string' },
+    'steps-per-run': { type: 'string', default: '1' },
   },
 });
 const python = flags.ours ? null : requireTorch();
 const names = flags.models ? list(flags.models) : stepNames;
 const rounds = Number(flags.rounds);
 const stepsOfRound = Number(flags.steps);
+const stepsPerRun = Number(flags['steps-per-run']);
 const forms = ['compile', 'eager', 'sdpa'];
 
 /** Our step as a rival: takes steps and says the processor time of each and the last terms. */
@@ -40,17 +42,20 @@ function ourRival(name, batch, without) {
   const { step, states } = makeStep(name, {
     without,
     provider: flags.device,
+    stepsPerRun,
     ...(flags['device-megabytes'] && { deviceMegabytes: Number(flags['device-megabytes']) }),
   });
   let number = 0;
   const take = async (steps) => {
     const ms = [];
     let report;
-    for (let i = 0; i < steps; i++) {
+    for (let i = 0; i < steps; i += stepsPerRun) {
+      const run = Array(Math.min(stepsPerRun, steps - i)).fill(batch);
       const start = process.cpuUsage();
-      report = await step.take(batch, ++number);
+      report = (await step.takeRun(run, number + 1)).at(-1);
       const { user, system } = process.cpuUsage(start);
-      ms.push((user + system) / 1000);
+      number += run.length;
+      ms.push((user + system) / 1000 / run.length);
     }
     return { ms, ...report };
   };
@@ -110,7 +115,7 @@ try {
       ...Object.fromEntries((torch ? forms : []).map((form) => [`speed_vs_torch_${form}`, speed(form)])),
       ...(flags.before && { speed_vs_before: speed('before') }),
       median_ms: medians,
-      ...(flags.device !== 'cpu' && { bytes_moved: (await ours.take(1)).bytesMoved }),
+      bytes_moved: (await ours.take(stepsPerRun)).bytesMoved,
     };
     if (!flags.json) {
       const cells = Object.entries(medians).map(([rival, ms]) =>
@@ -118,8 +123,8 @@ try {
           ? `ours ${ms.toFixed(2)} ms`
           : `${rival} ${ms.toFixed(2)} ms (we are ${speed(rival).toFixed(2)}x as fast)`,
       );
-      const { bytes_moved: bytes } = result[name];
-      if (bytes !== undefined) cells.push(`${Math.round(bytes / 1000)} kB a step to and from the device`);
+      const moves = flags.device === 'cpu' ? 'would cross to a GPU' : 'cross to the device and back';
+      cells.push(`${Math.round(result[name].bytes_moved / 1000)} kB a step ${moves}`);
       console.log(`${name.padEnd(10)} ${cells.join(', ')}`);
     }
   }

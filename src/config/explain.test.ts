@@ -28,7 +28,7 @@ test('a key that belongs elsewhere is sent there', () => {
            It is a setting of \`training.optimizer\`, \`codebook\`.
     error  config.unknown_key  pipeline.yaml:7:32  training.kind
            There is no setting \`kind\` in \`training\`.
-           The settings there are: rows_per_step, b_rows_per_step, optimizer, schedule, embeddings, untouched_rows, clip_norm, workers, checkpoint_every_seconds."
+           The settings there are: rows_per_step, b_rows_per_step, optimizer, schedule, embeddings, untouched_rows, steps_per_run, clip_norm, workers, checkpoint_every_seconds."
   `);
 });
 

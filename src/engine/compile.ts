@@ -8,7 +8,7 @@ import { internal } from '../errors.js';
 import type { CompiledGraph, Feeds, Specs, TensorData, There, TracedFunction } from './compiledGraph.js';
 import type { Device } from './devices/device.js';
 import { eagerGraph } from './devices/eager.js';
-import { encodeOnnx, type OnnxValue } from './onnx.js';
+import { anyLength, encodeOnnx, type OnnxGraph, type OnnxValue } from './onnx.js';
 import { optimise } from './passes/index.js';
 import { trace, type DType } from './trace/index.js';
 
@@ -24,7 +24,11 @@ export interface CompileOptions {
    * (65 MB of 130), and takes a twentieth longer.
    */
   readonly isRare?: boolean;
+  /** What the graph is made part of after all passes (repeated.ts). */
+  readonly within?: (graph: OnnxGraph) => OnnxGraph;
 }
+
+const itself = (graph: OnnxGraph) => graph;
 
 /** Records `fn` over inputs of the given shapes and compiles it. */
 export async function compile(
@@ -32,9 +36,9 @@ export async function compile(
   inputs: Specs,
   fn: TracedFunction,
   device: Device,
-  { withoutPasses, isRare = false }: CompileOptions = {},
+  { withoutPasses, isRare = false, within = itself }: CompileOptions = {},
 ): Promise<CompiledGraph> {
-  const graph = optimise(trace(name, inputs, fn), withoutPasses);
+  const graph = within(optimise(trace(name, inputs, fn), withoutPasses));
   if (device.provider === 'tensorflow') return eagerGraph(graph, fn);
   const session = await openSession(encodeOnnx(graph), device, { enableMemPattern: !isRare });
   return {
@@ -48,8 +52,9 @@ export async function compile(
           fetches[output] = there.write[plain];
           continue;
         }
-        data[plain] = into[plain] ?? allocate(type as DType, size(shape));
-        fetches[output] = toTensor(data[plain], shape, type as DType);
+        const array = into[plain] ?? allocate(type as DType, size(shape));
+        data[plain] = array;
+        fetches[output] = toTensor(array, actualShape(shape, array.length), type as DType);
       }
       const fed = graph.inputs.filter((input) => !(input.name in there.read));
       await session.run({ ...toTensors(name, fed, feeds), ...there.read }, fetches);
@@ -79,12 +84,19 @@ function toTensors(graph: string, inputs: readonly OnnxValue[], feeds: Feeds): R
   const tensors: Record<string, ort.Tensor> = {};
   for (const { name, shape, type } of inputs) {
     const data = feeds[name] ?? internal(`graph ${graph} is not fed ${name}`);
-    if (data.length !== size(shape)) {
+    const actual = actualShape(shape, data.length);
+    if (data.length !== size(actual)) {
       internal(`graph ${graph} is fed ${data.length} numbers for ${name} of shape [${shape.join(', ')}]`);
     }
-    tensors[name] = toTensor(data, shape, type as DType);
+    tensors[name] = toTensor(data, actual, type as DType);
   }
   return tensors;
+}
+
+/** A shape with the length of its first axis where that may be any. */
+function actualShape(shape: readonly number[], numbers: number): readonly number[] {
+  const [first, ...rest] = shape;
+  return first === anyLength ? [Math.floor(numbers / size(rest)), ...rest] : shape;
 }
 
 const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);

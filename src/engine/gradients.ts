@@ -107,6 +107,11 @@ export interface StepOptions {
    * they are larger, none. 0 where it is left out.
    */
   readonly deviceTableBytes?: number;
+  /**
+   * Steps that one run of the graph takes (severalSteps.ts), where the device keeps nothing between runs: what crosses the bus for the
+   * state then crosses once for all of them. 1 where it is left out; workers meet after each step and take one at a time.
+   */
+  readonly stepsPerRun?: number;
   /** Those who share each step's batch; this process alone where they are left out. */
   readonly workers?: Workers;
   /** Folder for the batch of a step with a value that is not finite. */

@@ -7,13 +7,14 @@ import protobuf from 'protobufjs';
 export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 export type ElementType = keyof typeof elementTypes;
 
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attribute =
+  number | string | readonly number[] | { readonly float: number } | { readonly graph: OnnxGraph };
 
 export interface OnnxNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Whole numbers, lists of them and strings; a float is spelt `{ float: 0.5 }`. */
+  /** Whole numbers, lists of them and strings; a float is spelt `{ float: 0.5 }`, the body of a loop `{ graph }`. */
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
@@ -27,8 +28,12 @@ export interface OnnxConstant {
 export interface OnnxValue {
   readonly name: string;
   readonly type: ElementType;
+  /** The first axis may be `anyLength`. */
   readonly shape: readonly number[];
 }
+
+/** An axis as long as what the graph is fed. */
+export const anyLength = -1;
 
 export interface OnnxGraph {
   readonly name: string;
@@ -48,43 +53,48 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
     irVersion,
     producerName: 'cascade',
     opsetImport: [{ domain: '', version: operatorSet }],
-    graph: {
-      name: graph.name,
-      node: graph.nodes.map((node, i) => ({
-        name: `${node.op}_${i}`,
-        opType: node.op,
-        input: node.inputs,
-        output: node.outputs,
-        attribute: Object.entries(node.attributes).map(([name, value]) => encodeAttribute(name, value)),
-      })),
-      initializer: graph.constants.map((constant) => ({
-        name: constant.name,
-        dataType: elementTypes[constant.type],
-        dims: constant.shape,
-        rawData: constant.bytes,
-      })),
-      input: graph.inputs.map(encodeValue),
-      output: graph.outputs.map(encodeValue),
-    },
+    graph: encodeGraph(graph),
   }).finish();
 }
 
-const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const encodeGraph = (graph: OnnxGraph): object => ({
+  name: graph.name,
+  node: graph.nodes.map((node, i) => ({
+    name: `${node.op}_${i}`,
+    opType: node.op,
+    input: node.inputs,
+    output: node.outputs,
+    attribute: Object.entries(node.attributes).map(([name, value]) => encodeAttribute(name, value)),
+  })),
+  initializer: graph.constants.map((constant) => ({
+    name: constant.name,
+    dataType: elementTypes[constant.type],
+    dims: constant.shape,
+    rawData: constant.bytes,
+  })),
+  input: graph.inputs.map(encodeValue),
+  output: graph.outputs.map(encodeValue),
+});
+
+const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 
 function encodeAttribute(name: string, value: Attribute): object {
   if (typeof value === 'number') return { name, type: attributeTypes.int, i: value };
   if (typeof value === 'string')
     return { name, type: attributeTypes.string, s: new TextEncoder().encode(value) };
   if ('float' in value) return { name, type: attributeTypes.float, f: value.float };
+  if ('graph' in value) return { name, type: attributeTypes.graph, g: encodeGraph(value.graph) };
   return { name, type: attributeTypes.ints, ints: value };
 }
 
 const encodeValue = ({ name, type, shape }: OnnxValue) => ({
   name,
   type: {
-    tensorType: { elemType: elementTypes[type], shape: { dim: shape.map((dimValue) => ({ dimValue })) } },
+    tensorType: { elemType: elementTypes[type], shape: { dim: shape.map(encodeLength) } },
   },
 });
+
+const encodeLength = (length: number) => (length === anyLength ? { dimParam: 'any' } : { dimValue: length });
 
 // -------------------------------------------------------------------------------------------------- the message layout
 
@@ -128,6 +138,7 @@ const root = protobuf.Root.fromJSON({
             f: field(2, 'float'),
             i: field(3, 'int64'),
             s: field(4, 'bytes'),
+            g: field(6, 'Graph'),
             ints: list(8, 'int64'),
             type: field(20, 'int32'),
           },
@@ -144,7 +155,7 @@ const root = protobuf.Root.fromJSON({
         Type: { fields: { tensorType: field(1, 'TensorType') } },
         TensorType: { fields: { elemType: field(1, 'int32'), shape: field(2, 'Shape') } },
         Shape: { fields: { dim: list(1, 'Dimension') } },
-        Dimension: { fields: { dimValue: field(1, 'int64') } },
+        Dimension: { fields: { dimValue: field(1, 'int64'), dimParam: field(2, 'string') } },
       },
     },
   },

@@ -5,7 +5,6 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Specs } from './compiledGraph.js';
-import type { DeviceTables } from './devices/deviceTables.js';
 import {
   recordGradients,
   withPrefix,
@@ -21,7 +20,15 @@ import type { TensorSpec } from './trace/index.js';
 export interface StepPlaces {
   /** The optimiser of the dense parameters runs over host memory. */
   readonly onHost: boolean;
-  readonly tables: DeviceTables | null;
+  readonly tables: StepTables | null;
+}
+
+/** Tables that a step looks rows up in: whole ones on the device, or those of a run. */
+export interface StepTables {
+  /** Whether a model's rows are moved by the step. */
+  moves(model: string): boolean;
+  /** The inputs of a step on this batch in place of its gathered rows. */
+  specs(batch: FeedBatch): Specs;
 }
 
 /** The inputs of a step on this batch. */
@@ -106,7 +113,7 @@ export function recordStep(
 }
 
 /** The rows of all models, as they would be fed, and what becomes of those that are moved. */
-function lookUp({ trained, frozen, optimizer }: StepOptions, inputs: BatchTensors, tables: DeviceTables) {
+function lookUp({ trained, frozen, optimizer }: StepOptions, inputs: BatchTensors, tables: StepTables) {
   const rows: Record<string, tf.Tensor> = {};
   const lookedUp: Record<string, Rows> = {};
   for (const name of Object.keys({ ...trained, ...frozen })) {

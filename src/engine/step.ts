@@ -8,6 +8,7 @@
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type Feeds, type TensorData } from './compile.js';
 import type { DeviceArrays } from './compiledGraph.js';
+import { denseFeeds, SpareArrays } from './denseState.js';
 import { keepsArrays } from './devices/deviceCopies.js';
 import { DeviceState } from './devices/deviceState.js';
 import type { DeviceTables } from './devices/deviceTables.js';
@@ -15,26 +16,12 @@ import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
 import { LatestGraph } from './latestGraph.js';
 import { reportNonFinite } from './nonFinite.js';
 import { recordStep, stepInputs } from './recordStep.js';
+import { SeveralSteps } from './severalSteps.js';
 import type { ModelState } from './state.js';
+import { bytesOf, isFiniteStep, stepReport, type StepReport } from './stepReport.js';
 import { BatchSums } from './workers/batchSums.js';
 import { combine } from './workers/combine.js';
 import { oneWorker, type Workers } from './workers/workers.js';
-
-export interface StepReport {
-  /** Each loss term by name, before its weight. */
-  readonly terms: Readonly<Record<string, number>>;
-  /** The weighted sum. */
-  readonly loss: number;
-  /** What part of the loss each term is, its weight included. */
-  readonly shares: Readonly<Record<string, number>>;
-  /** Norm of the whole gradient before clipping. */
-  readonly gradientNorm: number;
-  /**
-   * Bytes that crossed between host memory and the device's: what the step was fed and gave back, and the state that was brought there
-   * and back since the step before; 0 on the processor.
-   */
-  readonly bytesMoved: number;
-}
 
 export class TrainingStep {
   /** Time of the graph, of gathering embedding rows and of the optimiser. */
@@ -42,7 +29,7 @@ export class TrainingStep {
   readonly compiling = new BusyClock();
   private readonly compiled = new LatestGraph();
   /** The arrays of the step before last, written by the next step. */
-  private readonly spare = new Map<string, TensorData>();
+  private readonly spare = new SpareArrays();
 
   private readonly workers: Workers;
   private readonly sums: BatchSums;
@@ -52,15 +39,36 @@ export class TrainingStep {
   private readonly there: DeviceState | null;
   /** The embedding tables among it. */
   readonly tables: DeviceTables | null;
+  /** Takes runs of steps, where nothing stays and a run has several. */
+  private readonly several: SeveralSteps | null;
 
   constructor(private readonly options: StepOptions) {
-    const { device, optimizerOn, workers = oneWorker } = options;
+    const { device, optimizerOn, workers = oneWorker, stepsPerRun = 1 } = options;
     this.workers = workers;
     this.sums = new BatchSums(options, workers);
     // Workers add up gradients, which lie in host memory then.
     this.onHost = workers.size > 1 || (optimizerOn ?? (keepsArrays(device) ? 'graph' : 'host')) === 'host';
     this.there = !this.onHost && keepsArrays(device) ? new DeviceState(options) : null;
     this.tables = this.there?.tables ?? null;
+    const inRuns = stepsPerRun > 1 && workers.size === 1 && !this.there && device.provider !== 'tensorflow';
+    this.several = inRuns ? new SeveralSteps(options, this) : null;
+  }
+
+  /** Steps that a run had best be given. */
+  get stepsPerRun(): number {
+    return this.several ? (this.options.stepsPerRun ?? 1) : 1;
+  }
+
+  /** Takes a step for each of these batches, the first of them numbered `first`. */
+  async takeRun(batches: readonly FeedBatch[], first: number): Promise<readonly StepReport[]> {
+    const reports: StepReport[] = [];
+    for (const alike of ofEqualShapes(batches)) {
+      const step = first + reports.length;
+      const together = await this.several?.take(alike, step);
+      if (together) reports.push(...together);
+      else for (const [i, batch] of alike.entries()) reports.push(await this.take(batch, step + i));
+    }
+    return reports;
   }
 
   /** Takes one step. `step` counts from 1 over the whole training. */
@@ -71,7 +79,7 @@ export class TrainingStep {
     const gathered = this.busy.start();
     const rowFeeds = this.tables?.feeds(batch, step) ?? this.presentRows(batch, step);
     gathered();
-    const feeds: Record<string, TensorData> = { ...this.denseFeeds(), ...batchFeeds(batch), ...rowFeeds };
+    const feeds: Record<string, TensorData> = { ...this.denseFeeds, ...batchFeeds(batch), ...rowFeeds };
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
     const sums = workers.size > 1 ? await this.sums.of(stepInputs(options, batch, this), feeds) : {};
     Object.assign(feeds, sums);
@@ -81,7 +89,7 @@ export class TrainingStep {
     for (const { name, type, shape } of graph.graph.outputs) {
       const key = name.replace(/^out:/, '');
       if (type === 'float32' && /^(new|gradient):/.test(key) && !(this.there && key.startsWith('new:')))
-        into[key] = this.spareArray(key, size(shape));
+        into[key] = this.spare.of(key, size(shape));
     }
     const ran = this.busy.start();
     const own = await graph.run(feeds, into, there);
@@ -89,14 +97,10 @@ export class TrainingStep {
     const { rows, outputs } =
       workers.size > 1 ? await combine(workers, batch, own) : { rows: batch, outputs: own };
     const report = this.reportOf(feeds, there?.read ?? {}, outputs);
-    const finite =
-      Number.isFinite(report.loss) &&
-      Number.isFinite(report.gradientNorm) &&
-      Number.isFinite(outputs.state_norm![0]);
-    if (!finite) {
+    if (!isFiniteStep(outputs)) {
       await this.toHost();
       const shown = this.tables
-        ? { ...this.denseFeeds(), ...batchFeeds(batch), ...this.presentRows(batch, step) }
+        ? { ...this.denseFeeds, ...batchFeeds(batch), ...this.presentRows(batch, step) }
         : feeds;
       await reportNonFinite({ ...options, workers, step, batch, feeds: shown, outputs: own });
     }
@@ -105,7 +109,7 @@ export class TrainingStep {
     this.update(step, rows, outputs, scalars, report.gradientNorm);
     this.tables?.accept(batch, step);
     if (this.there) this.there.accept();
-    else if (!this.onHost) this.accept(outputs);
+    else if (!this.onHost) this.spare.takeDense(options, outputs);
     moved();
     return report;
   }
@@ -122,19 +126,12 @@ export class TrainingStep {
   async release(): Promise<void> {
     await this.there?.release();
     await this.compiled.release();
+    await this.several?.release();
     await this.sums.release();
   }
 
-  /** Dense vectors of all models, with the optimiser's arrays where that is in the graph. */
-  private denseFeeds(): Record<string, TensorData> {
-    const { trained, frozen } = this.options;
-    const feeds: Record<string, TensorData> = {};
-    for (const [name, { state, slots }] of Object.entries(trained)) {
-      feeds[`vector:${name}`] = state.vector;
-      if (!this.onHost) slots.forEach((slot, i) => (feeds[`vector:${name}:${i}`] = slot));
-    }
-    for (const [name, { vector }] of Object.entries(frozen)) feeds[`vector:${name}`] = vector;
-    return feeds;
+  private get denseFeeds(): Feeds {
+    return denseFeeds(this.options, !this.onHost);
   }
 
   /** The batch's rows of all models as they are before `step`, gathered from the host's tables. */
@@ -144,7 +141,7 @@ export class TrainingStep {
     const { rowIds } = batch;
     const feeds: Record<string, TensorData> = {};
     const add = (name: string, { table }: ModelState) => {
-      const into = this.spareArray(`gathered:rows:${name}`, rowIds.length * table.width);
+      const into = this.spare.of(`gathered:rows:${name}`, rowIds.length * table.width);
       table.gather(rowIds, rowIds.length, into);
       feeds[`rows:${name}`] = into;
     };
@@ -175,45 +172,10 @@ export class TrainingStep {
     }
   }
 
-  /** Makes the step's outputs the dense state; the old arrays become the next step's output buffers. */
-  private accept(outputs: Readonly<Record<string, TensorData>>): void {
-    const swap = (key: string, old: Float32Array): Float32Array => {
-      this.spare.set(key, old);
-      return outputs[key] as Float32Array;
-    };
-    for (const [name, { state, slots }] of Object.entries(this.options.trained)) {
-      state.vector = swap(`new:vector:${name}`, state.vector);
-      slots.forEach((slot, i) => (slots[i] = swap(`new:vector:${name}:${i}`, slot)));
-    }
-  }
-
-  private spareArray(key: string, length: number): Float32Array {
-    const known = this.spare.get(key);
-    if (known?.length === length) return known as Float32Array;
-    const array = new Float32Array(length);
-    this.spare.set(key, array);
-    return array;
-  }
-
-  private reportOf(
-    feeds: Feeds,
-    there: DeviceArrays,
-    outputs: Readonly<Record<string, TensorData>>,
-  ): StepReport {
-    const loss = outputs.loss![0]!;
-    const terms: Record<string, number> = {};
-    const shares: Record<string, number> = {};
-    for (const [key, data] of Object.entries(outputs)) {
-      if (!key.startsWith('term:')) continue;
-      const name = key.slice('term:'.length);
-      terms[name] = data[0]!;
-      shares[name] = (outputs[`weighted:${name}`] ?? data)[0]! / loss;
-    }
+  private reportOf(feeds: Feeds, there: DeviceArrays, outputs: Readonly<Record<string, TensorData>>) {
     const fed = Object.entries(feeds).flatMap(([name, data]) => (name in there ? [] : [data]));
     const state = this.there?.takeMoved() ?? 0;
-    const bytesMoved =
-      this.options.device.provider === 'cpu' ? 0 : state + bytesOf(fed) + bytesOf(Object.values(outputs));
-    return { terms, loss, shares, gradientNorm: outputs.gradient_norm![0]!, bytesMoved };
+    return stepReport(outputs, state + bytesOf(fed) + bytesOf(Object.values(outputs)));
   }
 
   /** The graph for batches of this shape, which reads these numbers of the whole batch. */
@@ -238,7 +200,17 @@ const batchFeeds = ({ tensors }: FeedBatch): Feeds =>
 /** Embedding rows of a step: those of `rowIds` up to `rowCount`. */
 type BatchRows = Pick<FeedBatch, 'rowIds' | 'rowCount'>;
 
-const bytesOf = (arrays: readonly TensorData[]) =>
-  arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
+/** Batches one after another whose arrays have the same shapes. */
+function ofEqualShapes(batches: readonly FeedBatch[]): FeedBatch[][] {
+  const groups: FeedBatch[][] = [];
+  let key = '';
+  for (const batch of batches) {
+    const shapes = JSON.stringify(Object.values(batch.tensors).map(({ spec }) => spec.shape));
+    if (shapes === key) groups.at(-1)!.push(batch);
+    else groups.push([batch]);
+    key = shapes;
+  }
+  return groups;
+}
 
 const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);

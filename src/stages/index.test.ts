@@ -96,6 +96,7 @@ const harmless = [
   'logs.source',
   'training.checkpoint_every_seconds',
   'training.embeddings.device_megabytes', // rounding at most
+  'training.steps_per_run', // likewise
   'distill.logged_scores.column', // unless the teacher is logged
   'distill.logged_scores.unit',
 ];

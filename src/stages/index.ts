@@ -97,7 +97,7 @@ function training({ device, features: { initScale, width }, towers, training }: 
     device,
     features: { initScale, width },
     training: {
-      ...without(training, 'checkpointEverySeconds'),
+      ...without(training, 'checkpointEverySeconds', 'stepsPerRun'), // the latter: rounding at most
       embeddings: { kind: training.embeddings.kind }, // first values differ; where rows lie changes rounding at most
     },
     towers,

@@ -4,6 +4,7 @@ import { makeOptimizer } from '../engine/optim/make.js';
 import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
 import { oneWorker } from '../engine/workers/workers.js';
+import type { Device } from '../engine/devices/device.js';
 import type { FitContext, FitPlan } from './fitPlan.js';
 
 export interface Budget {
@@ -45,6 +46,15 @@ export function deviceTableBytes({ embeddings }: TrainingConfig, between?: FitPl
   const bytes = embeddings.deviceMegabytes * 2 ** 20;
   return everySteps === 0 ? bytes : Math.min(bytes, everySteps * bytesBroughtBack);
 }
+
+/** Steps of a run where the device keeps nothing between runs and the config does not say: a third of the bytes of single steps. */
+const stepsOfRun = 32;
+
+/** Steps that one run takes (engine/severalSteps.ts). */
+export const stepsPerRun = (
+  { stepsPerRun: steps }: Pick<TrainingConfig, 'stepsPerRun'>,
+  { provider }: Device,
+): number => (steps === 0 ? (provider === 'cuda' ? stepsOfRun : 1) : steps);
 
 /** The config's optimiser; rows at rest are not moved where the config says so. */
 export function trainingOptimizer({ optimizer, untouchedRows }: TrainingConfig): Optimizer {

@@ -15,8 +15,9 @@ import { expectAgreement } from '../engine/workers/agreement.js';
 import { oneWorker, placeOf, type Workers } from '../engine/workers/workers.js';
 import { internal } from '../errors.js';
 import { diskProblem } from '../run/files.js';
+import { inRuns } from './batches/batchRuns.js';
 import { startAt, type StreamPosition } from './batches/trainingBatches.js';
-import { budgetOf, deviceTableBytes, trainingOptimizer, type Budget } from './budget.js';
+import { budgetOf, deviceTableBytes, stepsPerRun, trainingOptimizer, type Budget } from './budget.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import type { EpochReport, FitContext, FitPlan, FitResult, TrainingTime } from './fitPlan.js';
 import { TrainedTables, type TableMarks } from './trainedTables.js';
@@ -130,10 +131,11 @@ class Training {
       clipNorm: training.clipNorm,
       device: context.device,
       deviceTableBytes: deviceTableBytes(training, plan.between),
+      stepsPerRun: stepsPerRun(training, context.device),
       workers: this.workers,
       saveTo: context.saveTo,
     });
-    const stream = context.batches.training({
+    const batches = context.batches.training({
       needs: plan.needs,
       seed: context.seed,
       primary: plan.primary,
@@ -142,6 +144,7 @@ class Training {
       from: this.state.position,
       lastRequest: budget.lastRequest,
     });
+    const stream = inRuns(batches, () => Math.min(step.stepsPerRun, this.stepsUntilBetween));
     const task = context.progress.begin(plan.name, budget.steps, 'steps');
     const started = performance.now();
     const waiting = new BusyClock();
@@ -151,17 +154,15 @@ class Training {
         const came = waiting.start();
         const { value } = await stream.next();
         came();
-        const { batch, position, isLast } = value ?? internal('training goes on where its batches ended');
-        if (batch) {
-          await this.takeStep(step, batch, budget, task);
-          this.state = { ...this.state, position };
-        } else {
+        const run = value ?? internal('training goes on where its batches ended');
+        const isEpochsEnd = run.batches.length === 0;
+        if (isEpochsEnd) {
           await step.toHost();
-          await this.endEpoch(isLast);
+          await this.endEpoch(run.isLast);
           if (this.state.finished) break;
-          this.state = { ...this.state, position };
-        }
-        if (!batch || Date.now() - lastCheckpoint > training.checkpointEverySeconds * 1000) {
+        } else await this.takeRun(step, run.batches, budget, task);
+        this.state = { ...this.state, position: run.position };
+        if (isEpochsEnd || Date.now() - lastCheckpoint > training.checkpointEverySeconds * 1000) {
           await step.toHost();
           await this.save();
           lastCheckpoint = Date.now();
@@ -198,25 +199,36 @@ class Training {
     };
   }
 
-  private async takeStep(
+  private async takeRun(
     step: TrainingStep,
-    batch: FeedBatch,
+    batches: readonly FeedBatch[],
     { steps, learningRate }: Budget,
     task: { update(done: number, words: string): void },
   ): Promise<void> {
-    const number = this.state.step + 1;
-    this.state = { ...this.state, step: number };
-    const report = await step.take(withScalars(batch, this.plan.scalars?.(number, steps) ?? {}), number);
-    const values = {
-      ...report.terms,
-      ...sharesByName(report.shares),
-      ...(await this.betweenSteps(step, number)),
-      loss: report.loss,
-      gradient_norm: report.gradientNorm,
-      learning_rate: learningRate(number),
-    };
-    for (const [name, value] of Object.entries(values)) (this.log[name] ??= []).push(Math.fround(value)); // as the checkpoint holds it
-    task.update(number, `loss ${report.loss.toFixed(4)}`);
+    const first = this.state.step + 1;
+    const scalars = (number: number) => this.plan.scalars?.(number, steps) ?? {};
+    const run = batches.map((batch, i) => withScalars(batch, scalars(first + i)));
+    const reports = await step.takeRun(run, first);
+    for (const [i, report] of reports.entries()) {
+      const number = first + i;
+      this.state = { ...this.state, step: number };
+      const values = {
+        ...report.terms,
+        ...sharesByName(report.shares),
+        ...(await this.betweenSteps(step, number)),
+        loss: report.loss,
+        gradient_norm: report.gradientNorm,
+        learning_rate: learningRate(number),
+      };
+      for (const [name, value] of Object.entries(values)) (this.log[name] ??= []).push(Math.fround(value)); // as the checkpoint holds it
+      task.update(number, `loss ${report.loss.toFixed(4)}`);
+    }
+  }
+
+  /** Steps until the models are worked on: no run goes on beyond. */
+  private get stepsUntilBetween(): number {
+    const { everySteps } = this.plan.between ?? { everySteps: 0 };
+    return everySteps === 0 ? Number.POSITIVE_INFINITY : everySteps - (this.state.step % everySteps);
   }
 
   private async betweenSteps(step: TrainingStep, number: number): Promise<Readonly<Record<string, number>>> {

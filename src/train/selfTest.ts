@@ -26,13 +26,14 @@ import { TrainingStep } from '../engine/step.js';
 import { internal } from '../errors.js';
 import { clickLoss } from '../losses/click.js';
 import { tarqTerm } from '../models/tarq.js';
+import { stepsPerRun } from './budget.js';
 
 export interface SelfTest {
   /** Largest error of a gradient, relative to the largest gradient. */
   readonly gradientError: number;
   readonly passed: boolean;
   readonly stepsPerSecond: number;
-  /** Between host memory and the device's. */
+  /** Between host memory and the device's; none on the processor. */
   readonly bytesPerStep: number;
   /** How many of the step's nodes fall back to the processor; null where it does not run as a graph. */
   readonly placement: Placement | null;
@@ -79,13 +80,15 @@ export async function selfTest(device: Device): Promise<SelfTest> {
 async function rate(device: Device): Promise<Pick<SelfTest, 'stepsPerSecond' | 'bytesPerStep'>> {
   const { options, batch } = smallStep(rateSizes, device);
   const step = new TrainingStep(options);
-  await step.take(batch, 1); // compiles
+  const run = Array<FeedBatch>(step.stepsPerRun).fill(batch);
+  await step.takeRun(run, 1); // compiles
   const start = performance.now();
   let steps = 0;
   let bytesPerStep: number;
   do {
-    bytesPerStep = (await step.take(batch, steps + 2)).bytesMoved;
-    steps++;
+    const [report] = await step.takeRun(run, run.length + steps + 1);
+    bytesPerStep = device.provider === 'cpu' ? 0 : report!.bytesMoved;
+    steps += run.length;
   } while (performance.now() - start < 1000);
   const seconds = (performance.now() - start) / 1000;
   await step.release();
@@ -193,6 +196,7 @@ function smallStep(sizes: Sizes, device: Device): { options: StepOptions; batch:
     clipNorm: 1,
     device,
     deviceTableBytes: 2 ** 30, // the default of training.embeddings.device_megabytes
+    stepsPerRun: stepsPerRun({ stepsPerRun: 0 }, device), // that of training.steps_per_run
     saveTo: '.',
   };
   const float = (shape: readonly number[], draw: () => number) => ({

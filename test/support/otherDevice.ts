@@ -1,4 +1,4 @@
-/** A whole small training (steps, validations, checkpoints) on another device than the processor, against the processor. */
+/** A whole small training (steps, validations, checkpoints) on another device than the processor, or by other means, against the processor. */
 import * as tf from '@tensorflow/tfjs';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Device } from '../../src/engine/devices/device.js';
 import { relativeError } from '../../src/engine/devices/deviceCheck.js';
-import { silentProgress } from '../../src/run/progress.js';
+import { silentProgress, type Progress } from '../../src/run/progress.js';
 import { fit } from '../../src/train/fit.js';
 import { roles } from '../../src/train/objectives.js';
 import { testData } from './encoded.js';
@@ -19,17 +19,31 @@ import { dyingAt, fitContext, studentPlan } from './studentTraining.js';
  */
 const tolerance = { losses: 1e-5, embeddings: 1e-5, weights: 5e-3 };
 
-/** `cutOffAt`: a step at which the training on the device is killed, to go on from its checkpoint. */
-export async function expectSameTraining(device: Device, cutOffAt?: number): Promise<void> {
+interface OtherTraining {
+  /** A step at which the training on the device is killed, to go on from its checkpoint. */
+  readonly cutOffAt?: number;
+  readonly stepsPerRun?: number;
+}
+
+export async function expectSameTraining(
+  device: Device,
+  { cutOffAt, stepsPerRun = 1 }: OtherTraining = {},
+): Promise<void> {
   await tf.setBackend('cpu');
   const data = testData({ requests: 90 });
-  const train = (where: Device, folder: string, progress = silentProgress) =>
-    fit(studentPlan(data, 2.6), fitContext(data, folder, progress, where));
+  const train = (where: Device, steps: number, folder: string, progress = silentProgress) => {
+    const context = fitContext(data, folder, progress, where);
+    return fit(studentPlan(data, 2.6), {
+      ...context,
+      training: { ...context.training, stepsPerRun: steps },
+    });
+  };
   const newFolder = () => mkdtempSync(join(tmpdir(), 'cascade-device-'));
-  const expected = await train(cpu, newFolder());
+  const expected = await train(cpu, 1, newFolder());
   const folder = newFolder();
-  if (cutOffAt) await expect(train(device, folder, dyingAt(cutOffAt))).rejects.toThrow('killed');
-  const actual = await train(device, folder);
+  const tried = (progress?: Progress) => train(device, stepsPerRun, folder, progress);
+  if (cutOffAt) await expect(tried(dyingAt(cutOffAt))).rejects.toThrow('killed');
+  const actual = await tried();
   expect(actual.steps).toBe(27);
   for (const [name, values] of Object.entries(expected.log)) {
     expect(relativeError(actual.log[name]!, values), name).toBeLessThan(tolerance.losses);
@@ -42,6 +56,6 @@ export async function expectSameTraining(device: Device, cutOffAt?: number): Pro
   actual.epochs.forEach(({ validationAuc }, i) => {
     expect(validationAuc).toBeCloseTo(expected.epochs[i]!.validationAuc!, 3);
   });
-  // Another device rounds otherwise: the same bytes would mean that the processor did the work.
+  // The others round otherwise: the same bytes would mean that the processor did the work, step by step.
   expect(state!.vector).not.toEqual(reference!.vector);
 }

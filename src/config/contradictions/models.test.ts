@@ -103,6 +103,18 @@ test('workers keep embedding tables in memory', () => {
   expect(complaint(inFiles, 'training.workers=1')).toBe('no problem');
 });
 
+test('workers take one step at a time', () => {
+  const inRuns = withLines('training: {workers: 2, steps_per_run: 4}');
+  expect(complaint(inRuns)).toMatchInlineSnapshot(`
+    "error  config.contradiction  pipeline.yaml:6:24  training.steps_per_run
+           \`training.steps_per_run\` is 4, and 2 workers (\`training.workers\`) meet after every step.
+           Set at: training.steps_per_run (pipeline.yaml:6:24), training.workers (pipeline.yaml:6:12).
+           Leave \`training.steps_per_run\` out, or train with one worker."
+  `);
+  expect(complaint(inRuns, 'training.workers=1')).toBe('no problem');
+  expect(complaint(inRuns, 'training.steps_per_run=1')).toBe('no problem');
+});
+
 test('a logged teacher has no vector that a student could be drawn to', () => {
   const tarq = ['distill.student.kind=tarq', 'distill.teacher=logged'];
   expect(complaint(smallPipeline, ...tarq)).toMatchInlineSnapshot(`

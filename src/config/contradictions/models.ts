@@ -194,6 +194,21 @@ const workersKeepTablesInMemory: Check = ({ training: { workers, embeddings } })
   ];
 };
 
+/** Workers add up gradients after every step. */
+const workersMeetAfterSteps: Check = ({ training: { workers, steps_per_run } }) => {
+  if (workers === 1 || steps_per_run <= 1) return [];
+  return [
+    {
+      paths: [
+        ['training', 'steps_per_run'],
+        ['training', 'workers'],
+      ],
+      what: `\`training.steps_per_run\` is ${steps_per_run}, and ${workers} workers (\`training.workers\`) meet after every step.`,
+      mend: 'Leave `training.steps_per_run` out, or train with one worker.',
+    },
+  ];
+};
+
 export const modelChecks: readonly Check[] = [
   headsDivideWidth,
   sequenceIsThere,
@@ -205,4 +220,5 @@ export const modelChecks: readonly Check[] = [
   listsNameOnce,
   workersShareAlignment,
   workersKeepTablesInMemory,
+  workersMeetAfterSteps,
 ];

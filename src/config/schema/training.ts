@@ -85,6 +85,10 @@ export const training = z.strictObject({
     z.enum(['drift', 'rest']).default('drift'),
     'embedding rows without a gradient: their momentum goes on moving them, as in a dense optimiser (made up for when a row is next needed), or they rest (lazy updates), which trains rare ids too little',
   ),
+  steps_per_run: key(
+    z.int().min(0).max(1024).default(0),
+    'steps that go to the device as one piece of work, so that weights and optimiser state cross the bus once for all of them; 0 = 32 on cuda, 1 elsewhere (webgpu keeps them in its memory; workers and tensorflow take one at a time). Changes results by rounding alone',
+  ),
   clip_norm: key(weight.default(0), 'largest norm of the whole gradient; 0 = no clipping'),
   workers: key(
     count.default(1),

@@ -7,8 +7,9 @@
  */
 import type { DeviceArray, DeviceArrays, Feeds, Specs } from '../compiledGraph.js';
 import type { FeedBatch, StepOptions, TrainedModel } from '../gradients.js';
-import type { Drift } from '../optim/optimizer.js';
 import { MemoryTable, type EmbeddingTable } from '../tables/embeddings.js';
+import type { StepTables } from '../recordStep.js';
+import { missedBy } from '../tables/missed.js';
 import { idsInput, missedInput, tableInput } from '../tables/recordedRows.js';
 import { MemoryRows, RestingRows } from '../tables/rowStore.js';
 import { dispose, type DeviceCopies } from './deviceCopies.js';
@@ -18,7 +19,7 @@ type TableOptions = Pick<
   'trained' | 'frozen' | 'optimizer' | 'learningRate' | 'deviceTableBytes'
 >;
 
-export class DeviceTables {
+export class DeviceTables implements StepTables {
   /** Tables and slots by the names of their inputs; nothing before the first step. */
   private arrays: Record<string, DeviceArray> | null = null;
   /** Whether the host's tables are those of the last step. */
@@ -110,9 +111,10 @@ export class DeviceTables {
   feeds({ rowIds, rowCount }: FeedBatch, step: number): Feeds {
     const ids = rowIds.slice().fill(this.rows, rowCount);
     const feeds: Record<string, Feeds[string]> = { [idsInput]: ids };
-    if (!this.options.optimizer.drift) return feeds;
+    const { optimizer, learningRate } = this.options;
+    if (!optimizer.drift) return feeds;
     for (const [name, { since }] of Object.entries(this.moving))
-      feeds[missedInput(name)] = this.missed(ids, since, step - 1);
+      feeds[missedInput(name)] = missedBy(optimizer, learningRate, ids, since, step - 1);
     return feeds;
   }
 
@@ -137,31 +139,6 @@ export class DeviceTables {
   release(): void {
     dispose(this.arrays ?? {});
     this.arrays = null;
-  }
-
-  /** What rows have missed up to a step: [row, 2 + slots]. */
-  private missed(ids: Int32Array, since: Int32Array, step: number): Float32Array {
-    const { optimizer, learningRate } = this.options;
-    const width = 2 + optimizer.slots.length;
-    const missed = new Float32Array(ids.length * width);
-    const effects = new Map<number, Drift>();
-    for (let i = 0; i < ids.length; i++) {
-      const from = since[ids[i]!] ?? 0; // the row for padding misses nothing
-      if (from === 0 || from >= step) {
-        missed.fill(1, i * width, (i + 1) * width);
-        missed[i * width + 1] = 0;
-        continue;
-      }
-      let effect = effects.get(from);
-      if (!effect) {
-        effect = optimizer.drift!.over(from, step, learningRate);
-        effects.set(from, effect);
-      }
-      missed[i * width] = effect.kept;
-      missed[i * width + 1] = effect.moved;
-      missed.set(effect.slotsKept, i * width + 2);
-    }
-    return missed;
   }
 
   private async upload(): Promise<Record<string, DeviceArray>> {

@@ -15,6 +15,13 @@ import { copyRow, type EmbeddingTable } from './embeddings.js';
 import type { Drift, LearningRate, Optimizer } from '../optim/optimizer.js';
 import type { RowStore } from './rowStore.js';
 
+/** Rows one after another. */
+export interface RowArrays {
+  readonly values: Float32Array; // [row · width]
+  readonly slots: readonly Float32Array[]; // [row · width] per slot of the optimiser
+  readonly since: Int32Array; // [row]
+}
+
 export class DriftingRows {
   private remembering: { mark: number; effects: Effects } = { mark: 0, effects: new Map() };
 
@@ -50,6 +57,32 @@ export class DriftingRows {
       optimizer.updateInPlace(target, { values, from: i * width, factor }, width, scalars);
       store.since[place] = step;
     }
+  }
+
+  /** Copies rows as they lie, one after another, with their slots and the step after which they hold. */
+  read(ids: Int32Array, into: RowArrays): void {
+    const { store, width } = this;
+    ids.forEach((id, i) => {
+      const place = store.placeOf(id);
+      copyRow(store.values, place * width, into.values, i * width, width);
+      store.slots.forEach((slot, s) => {
+        copyRow(slot, place * width, into.slots[s]!, i * width, width);
+      });
+      into.since[i] = store.since[place]!;
+    });
+  }
+
+  /** Puts rows in the places of these ids, which are distinct. */
+  write(ids: Int32Array, from: RowArrays): void {
+    const { store, width } = this;
+    ids.forEach((id, i) => {
+      const place = this.change(id);
+      copyRow(from.values, i * width, store.values, place * width, width);
+      store.slots.forEach((slot, s) => {
+        copyRow(from.slots[s]!, i * width, slot, place * width, width);
+      });
+      store.since[place] = from.since[i]!;
+    });
   }
 
   /** The table with every row as it is after `step`, which is the present one; the rows themselves are left as they are. */
