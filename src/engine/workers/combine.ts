@@ -27,13 +27,21 @@ export async function combine(
     workers,
     Object.entries(own).filter(([name]) => !isRows(name)),
   );
-  const { rows, places } = unite(await workers.gather(rowIds.subarray(0, rowCount)));
-  for (const [name, values] of Object.entries(own)) {
-    if (!isRows(name)) continue;
-    const width = values.length / rowIds.length;
-    const parts = await workers.gather((values as Float32Array).subarray(0, rowCount * width));
-    outputs[name] = addRows(parts, places, width, rows.rowCount);
-  }
+  const tables = Object.entries(own).flatMap(([name, values]) =>
+    isRows(name) ? [{ name, values: values as Float32Array, width: values.length / rowIds.length }] : [],
+  );
+  const widths = tables.map(({ width }) => width);
+  const packed = packRows(
+    { rowIds, rowCount },
+    tables.map(({ values }) => values),
+    widths,
+  );
+  const parts = (await workers.gather(packed)).map((part) => unpackRows(part, widths));
+  const { rows, places } = unite(parts.map(({ ids }) => ids));
+  tables.forEach(({ name, width }, table) => {
+    const ofTable = parts.map(({ values }) => values[table]!);
+    outputs[name] = addRows(ofTable, places, width, rows.rowCount);
+  });
   return { rows, outputs: { ...outputs, gradient_norm: Float32Array.of(normOfGradients(outputs)) } };
 }
 
@@ -52,6 +60,33 @@ async function addUp(
   await workers.sum(all);
   return sums;
 }
+
+/** The ids of a part's rows and these rows of every table in one message: as many numbers for each row, ids by their bits. */
+function packRows(
+  { rowIds, rowCount }: Rows,
+  tables: readonly Float32Array[],
+  widths: readonly number[],
+): Float32Array {
+  const packed = new Float32Array(rowCount * numbersOfRow(widths));
+  new Int32Array(packed.buffer).set(rowIds.subarray(0, rowCount));
+  let at = rowCount;
+  tables.forEach((values, i) => {
+    packed.set(values.subarray(0, rowCount * widths[i]!), at);
+    at += rowCount * widths[i]!;
+  });
+  return packed;
+}
+
+function unpackRows(packed: Float32Array, widths: readonly number[]) {
+  const count = packed.length / numbersOfRow(widths);
+  let at = count;
+  return {
+    ids: new Int32Array(packed.buffer, packed.byteOffset, count),
+    values: widths.map((width) => packed.subarray(at, (at += count * width))),
+  };
+}
+
+const numbersOfRow = (widths: readonly number[]) => widths.reduce((sum, width) => sum + width, 1);
 
 function normOfGradients(outputs: Outputs): number {
   let squares = 0;
