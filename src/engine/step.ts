@@ -62,11 +62,16 @@ export class TrainingStep {
   /** Takes a step for each of these batches, the first of them numbered `first`. */
   async takeRun(batches: readonly FeedBatch[], first: number): Promise<readonly StepReport[]> {
     const reports: StepReport[] = [];
-    for (const alike of ofEqualShapes(batches)) {
-      const step = first + reports.length;
-      const together = await this.several?.take(alike, step);
-      if (together) reports.push(...together);
-      else for (const [i, batch] of alike.entries()) reports.push(await this.take(batch, step + i));
+    const oneByOne = async (some: readonly FeedBatch[]) => {
+      for (const batch of some) reports.push(await this.take(batch, first + reports.length));
+    };
+    if (!this.several) await oneByOne(batches);
+    else {
+      for (const alike of ofEqualShapes(batches)) {
+        const together = await this.several.take(alike, first + reports.length);
+        if (together) reports.push(...together);
+        else await oneByOne(alike);
+      }
     }
     return reports;
   }

@@ -1,11 +1,11 @@
 /**
- * Batches made by a thread of its own, one ahead of what is taken: ONNX Runtime holds the thread of JavaScript for the length of a step
+ * Batches made by a thread of its own, a few ahead of what is taken: ONNX Runtime holds the thread of JavaScript for the length of a step
  * on the processor, and the next batch is put together meanwhile. The thread reads the shards; users, items and sequences are memory
  * that both share, and a batch's arrays change hands without a copy.
  */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { EncodedData, OpenedData } from '../../data/encodedData.js';
 import { CascadeError, type Problem } from '../../errors.js';
 import { batchesInPlace, type BatchMaker } from './batchMaker.js';
@@ -13,18 +13,18 @@ import { Unpacker, type PackedBatch } from './packedBatch.js';
 import type { ScoringBatch, ScoringOrder } from './scoringBatches.js';
 import { trainingBatches, type TrainingBatch, type TrainingOrder } from './trainingBatches.js';
 
-/** What it is told: to begin a row of batches, to make the next of one, to forget one. */
+/** What it is told: to begin a row of batches, to make the next so many of one, to forget one. */
 export type Asked =
   | { readonly row: number; readonly training: TrainingOrder }
   | { readonly row: number; readonly scoring: ScoringOrder }
-  | { readonly row: number; readonly next: true }
+  | { readonly row: number; readonly next: number }
   | { readonly row: number; readonly close: true };
 
 type Made = TrainingBatch | ScoringBatch;
 /** What is made but for the batch itself. */
 type Rest = Omit<TrainingBatch, 'batch'> | Omit<ScoringBatch, 'batch'>;
 
-/** What it answers to `next`; rows have one question open at most. */
+/** What it answers for each of them; nothing after `done` and `failed`. */
 export type Answered =
   | { readonly row: number; readonly value: Rest; readonly packed: PackedBatch | null }
   | { readonly row: number; readonly done: true }
@@ -38,14 +38,32 @@ const entry = new URL('./batchThreadEntry.js', import.meta.url);
 export const openBatches = (data: EncodedData): BatchMaker =>
   availableParallelism() > 1 && existsSync(entry) ? new BatchThread(data, entry) : batchesInPlace(data);
 
-interface Waiting {
-  readonly answer: (answer: Answered) => void;
-  readonly fail: (cause: unknown) => void;
+/** What the thread is started with. */
+export interface ThreadStart {
+  readonly opened: OpenedData;
+  readonly port: MessagePort;
+}
+
+interface Started {
+  readonly worker: Worker;
+  readonly port: MessagePort;
+}
+
+/** A message wakes a thread, which costs more than making a batch may: it is asked for some batches at a time. */
+const askedAtOnce = 4;
+
+/** A row of batches on the side of who takes them. */
+interface Row {
+  /** Batches that were asked for and not taken. */
+  due: number;
+  readonly came: Answered[];
+  /** Who waits for the next. */
+  waiting: { readonly answer: (answer: Answered) => void; readonly fail: (cause: unknown) => void } | null;
 }
 
 export class BatchThread implements BatchMaker {
-  private started: Worker | null = null;
-  private readonly waiting = new Map<number, Waiting>();
+  private started: Started | null = null;
+  private readonly open = new Map<number, Row>();
   private readonly unpacker = new Unpacker();
   private rows = 0;
   private ended: Error | null = null;
@@ -73,61 +91,87 @@ export class BatchThread implements BatchMaker {
 
   close(): void {
     this.end(new Error('the thread of batches is closed'));
-    void this.started?.terminate();
+    void this.started?.worker.terminate();
+    this.started?.port.close();
   }
 
-  private thread(): Worker {
+  private thread(): Started {
     if (this.ended) throw this.ended;
     if (this.started) return this.started;
-    const { opened } = this.data;
-    const worker = new Worker(this.file, { workerData: opened satisfies OpenedData, execArgv: [] });
+    const { port1: port, port2 } = new MessageChannel();
+    const start: ThreadStart = { opened: this.data.opened, port: port2 };
+    const worker = new Worker(this.file, { workerData: start, transferList: [port2], execArgv: [] });
     worker.unref();
-    worker.on('message', (answered: Answered) => {
-      this.waiting.get(answered.row)?.answer(answered);
-      this.waiting.delete(answered.row);
-      if (this.waiting.size === 0) worker.unref();
-    });
     worker.on('error', (cause) => {
       this.end(cause instanceof Error ? cause : new Error(String(cause)));
     });
-    return (this.started = worker);
+    port.on('message', (answered: Answered) => {
+      this.take(answered);
+    });
+    port.unref();
+    return (this.started = { worker, port });
+  }
+
+  private take(answered: Answered): void {
+    const row = this.open.get(answered.row);
+    if (!row) return; // forgotten meanwhile
+    if (!row.waiting) {
+      row.came.push(answered);
+      return;
+    }
+    row.waiting.answer(answered);
+    row.waiting = null;
+    const others = [...this.open.values()].some(({ waiting }) => waiting);
+    if (!others) this.started?.port.unref();
+  }
+
+  /** Takes what has come while a step held this thread: a message would be brought only in the next turn of the event loop. */
+  private takeWhatCame(): void {
+    const { port } = this.thread();
+    for (let came; (came = receiveMessageOnPort(port));) this.take(came.message as Answered);
   }
 
   private async *row<T extends Made>(begin: Asked): AsyncGenerator<T, void> {
-    const { row } = begin;
+    const number = begin.row;
+    const row: Row = { due: 0, came: [], waiting: null };
+    this.open.set(number, row);
     this.tell(begin);
     try {
-      let coming = this.next(row);
       for (;;) {
-        const answer = await coming;
+        if (row.due <= 1) {
+          this.tell({ row: number, next: askedAtOnce });
+          row.due += askedAtOnce;
+        }
+        this.takeWhatCame();
+        const answer = row.came.shift() ?? (await this.coming(row));
+        row.due--;
         if ('failed' in answer) throw thrown(answer.failed);
         if ('done' in answer) return;
-        coming = this.next(row);
-        coming.catch(() => undefined); // a failure is told to the one who asks for this batch, if any
         const batch = answer.packed && this.unpacker.unpack(answer.packed);
         yield { ...answer.value, batch } as T; // the order that began the row says which kind it has
       }
     } finally {
-      if (!this.ended) this.tell({ row, close: true });
+      this.open.delete(number);
+      if (!this.ended) this.tell({ row: number, close: true });
     }
   }
 
   private tell(asked: Asked): void {
-    this.thread().postMessage(asked);
+    this.thread().port.postMessage(asked);
   }
 
-  private next(row: number): Promise<Answered> {
+  private coming(row: Row): Promise<Answered> {
+    if (this.ended) throw this.ended;
     return new Promise((answer, fail) => {
-      this.tell({ row, next: true });
-      this.waiting.set(row, { answer, fail });
-      this.thread().ref(); // the process must not end while an answer is due
+      row.waiting = { answer, fail };
+      this.thread().port.ref(); // the process must not end while an answer is due
     });
   }
 
   private end(cause: Error): void {
     this.ended ??= cause;
-    for (const { fail } of this.waiting.values()) fail(this.ended);
-    this.waiting.clear();
+    for (const { waiting } of this.open.values()) waiting?.fail(this.ended);
+    this.open.clear();
   }
 }
 
