@@ -8,8 +8,9 @@ import { codebookChecks } from './codebook.js';
 import { featureChecks } from './features.js';
 import { logsChecks } from './logs.js';
 import { modelChecks } from './models.js';
+import { workerChecks } from './workers.js';
 
-const checks = [...logsChecks, ...featureChecks, ...codebookChecks, ...modelChecks];
+const checks = [...logsChecks, ...featureChecks, ...codebookChecks, ...modelChecks, ...workerChecks];
 
 /** All contradictions, but for those that rest on a value which is at fault itself and was replaced. */
 export function contradictions(
