@@ -5,50 +5,68 @@ import { stageReached } from '../logs/tables.js';
 import type { ScriptSettings } from './settings.js';
 import type { LeftOut } from './summary.js';
 
-export async function countLeftOut(db: Duckdb, { b }: ScriptSettings): Promise<LeftOut> {
-  const one = async (query: string) => {
-    const [row] = await db.rows(query);
-    return Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, Number(value)]));
-  };
-  const requests = await one(`
-    SELECT (SELECT count(*) FROM request_log) AS logged, (SELECT count(*) FROM ready_requests) AS ready,
-           (SELECT count(*) FROM b_lists) AS lists, (SELECT count(*) FROM b_requests) AS sampled`);
-  const lists = await one(`
-    SELECT count(*) FILTER (WHERE n_kept < n_logged) AS cut,
-           coalesce(sum(n_logged - n_kept), 0) AS cut_candidates,
-           coalesce(sum(n_logged) FILTER (WHERE n_kept < n_logged), 0) AS candidates_of_cut,
-           count(*) FILTER (WHERE n_sure > ${b.maxCandidates}) AS over_cap
-    FROM (
-      SELECT request_id, max(n_logged) AS n_logged, max(n_sure) AS n_sure, count(*) AS n_kept
-      FROM b_kept GROUP BY request_id
-    )`);
-  const rest = await one(`
-    SELECT (SELECT count(*) FROM candidate_log c JOIN b_requests r ON r.request_id = c.request_id
-            WHERE c.forced OR c.stage < ${stageReached.retrieved}) AS forced,
-           (SELECT count(*) FROM behaviour_log e JOIN request_log r ON r.request_id = e.request_id
-            WHERE e.ts < r.ts) AS early_events`);
-  const missingNegatives: { kind: string; asked: number; missing: number }[] = [];
-  for (const [i, { kind, perRequest }] of b.negatives.entries()) {
-    const asked = requests.sampled! * perRequest;
-    missingNegatives.push({
-      kind,
-      asked,
-      missing: asked - (await db.number(`SELECT count(*) FROM drawn_${i}`)),
-    });
+/** What set B has of the lists and draws of its chunks so far. */
+export class Kept {
+  readonly lists = { cut: 0, cut_candidates: 0, candidates_of_cut: 0, over_cap: 0 };
+  /** By place in `samples.b.negatives`. */
+  readonly drawn: number[];
+
+  constructor(private readonly b: ScriptSettings['b']) {
+    this.drawn = b.negatives.map(() => 0);
   }
+
+  /** Counts the chunk that the engine's tables are of. */
+  async add(db: Duckdb): Promise<void> {
+    const counts = await numbers(
+      db,
+      `SELECT count(*) FILTER (WHERE n_kept < n_logged) AS cut,
+              coalesce(sum(n_logged - n_kept), 0) AS cut_candidates,
+              coalesce(sum(n_logged) FILTER (WHERE n_kept < n_logged), 0) AS candidates_of_cut,
+              count(*) FILTER (WHERE n_sure > ${this.b.maxCandidates}) AS over_cap
+       FROM (
+         SELECT request_id, max(n_logged) AS n_logged, max(n_sure) AS n_sure, count(*) AS n_kept
+         FROM b_kept GROUP BY request_id
+       )`,
+    );
+    for (const name of Object.keys(this.lists) as (keyof Kept['lists'])[]) this.lists[name] += counts[name]!;
+    for (const i of this.drawn.keys()) this.drawn[i]! += await db.number(`SELECT count(*) FROM drawn_${i}`);
+  }
+}
+
+export async function countLeftOut(db: Duckdb, { b }: ScriptSettings, kept: Kept): Promise<LeftOut> {
+  const requests = await numbers(
+    db,
+    `SELECT (SELECT count(*) FROM request_log) AS logged, (SELECT count(*) FROM ready_requests) AS ready,
+            (SELECT count(*) FROM b_lists) AS lists, (SELECT count(*) FROM b_requests) AS sampled`,
+  );
+  const rest = await numbers(
+    db,
+    `SELECT (SELECT count(*) FROM candidate_log c JOIN b_requests r ON r.request_id = c.request_id
+             WHERE c.forced OR c.stage < ${stageReached.retrieved}) AS forced,
+            (SELECT count(*) FROM behaviour_log e JOIN request_log r ON r.request_id = e.request_id
+             WHERE e.ts < r.ts) AS early_events`,
+  );
   return {
     requests: requests.logged!,
     notReady: requests.logged! - requests.ready!,
     shortLists: requests.ready! - requests.lists!,
     notSampled: requests.lists! - requests.sampled!,
     forced: rest.forced!,
-    cutLists: lists.cut!,
-    cutCandidates: lists.cut_candidates!,
-    candidatesOfCutLists: lists.candidates_of_cut!,
-    listsOverCap: lists.over_cap!,
+    cutLists: kept.lists.cut,
+    cutCandidates: kept.lists.cut_candidates,
+    candidatesOfCutLists: kept.lists.candidates_of_cut,
+    listsOverCap: kept.lists.over_cap,
     eventsBeforeTheirRequest: rest.early_events!,
-    missingNegatives,
+    missingNegatives: b.negatives.map(({ kind, perRequest }, i) => {
+      const asked = requests.sampled! * perRequest;
+      return { kind, asked, missing: asked - kept.drawn[i]! };
+    }),
   };
+}
+
+async function numbers(db: Duckdb, query: string): Promise<Record<string, number>> {
+  const [row] = await db.rows(query);
+  return Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, Number(value)]));
 }
 
 /** A request with more exposures than the setting allows is not cut: which of them would go is not ours to choose. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configOf } from '../../test/support/canonicalLogs.js';
 import { Duckdb } from '../data/duckdb.js';
 import { duckdb } from './dialect.js';
-import { negativeViews } from './negatives.js';
+import { corpusViews, drawViews } from './negatives.js';
 import { statementOf } from './script.js';
 
 let db: Duckdb;
@@ -29,13 +29,16 @@ interface Corpus {
 async function draw(corpus: Corpus, negatives: readonly unknown[], seed = 1): Promise<void> {
   const none = `SELECT 0 AS request_id, 0 AS item_id WHERE FALSE`;
   await db.run(`CREATE OR REPLACE TEMPORARY TABLE b_requests AS ${corpus.requests}`);
+  await db.run(`CREATE OR REPLACE TEMPORARY VIEW b_chunk AS SELECT * FROM b_requests`);
   await db.run(`CREATE OR REPLACE TEMPORARY TABLE item_log AS ${corpus.items}`);
   await db.run(`CREATE OR REPLACE TEMPORARY TABLE candidate_log AS ${corpus.candidates ?? none}`);
   await db.run(
     `CREATE OR REPLACE TEMPORARY TABLE item_frequency AS ${corpus.frequency ?? `SELECT '' AS dt, 0 AS item_id, 0 AS n_pos WHERE FALSE`}`,
   );
   const { samples } = configOf({ samples: { b: { negatives } } });
-  for (const view of negativeViews(duckdb, { ...samples, seed })) await db.run(statementOf(duckdb, view));
+  const settings = { ...samples, seed };
+  for (const view of [...corpusViews(duckdb, settings), ...drawViews(duckdb, settings)])
+    await db.run(statementOf(duckdb, view));
 }
 
 const always = (n: number) =>

@@ -21,15 +21,28 @@ const draws = (perRequest: number) => 2 * perRequest + 16;
 /** How many times as many there may be where most items that have started have ended. */
 const mostDraws = 16;
 
-export function negativeViews(dialect: Dialect, { seed, b }: ScriptSettings): View[] {
-  const views = b.negatives.flatMap((negatives, i) => [
-    ...(negatives.kind === 'uniform'
-      ? uniformDraws(dialect, negatives, seed, i)
-      : popularityDraws(dialect, negatives, seed, i)),
-    keptDraws(negatives, i),
-  ]);
+/** What is drawn from. */
+export function corpusViews(dialect: Dialect, { b }: ScriptSettings): View[] {
+  const views = b.negatives.flatMap((negatives, i) =>
+    negatives.kind === 'popularity' ? popularityViews(dialect, negatives, i) : [],
+  );
   return b.negatives.some(({ kind }) => kind === 'uniform') ? [...validItemViews(), ...views] : views;
 }
+
+/** What is drawn for the requests of `b_chunk`. */
+export const drawViews = (dialect: Dialect, { seed, b }: ScriptSettings): View[] => [
+  {
+    name: 'b_candidates',
+    query:
+      'SELECT c.request_id, c.item_id FROM candidate_log c JOIN b_chunk r ON r.request_id = c.request_id',
+  },
+  ...b.negatives.flatMap((negatives, i) => [
+    negatives.kind === 'uniform'
+      ? uniformDraws(dialect, negatives, seed, i)
+      : popularityDraws(dialect, negatives, seed, i),
+    keptDraws(negatives, i),
+  ]),
+];
 
 /** The first `per_request` draws that are no candidate, not kept by an earlier kind, and not drawn before. */
 function keptDraws({ kind, perRequest }: Negatives, i: number): View {
@@ -48,7 +61,7 @@ function keptDraws({ kind, perRequest }: Negatives, i: number): View {
         FROM (
           SELECT d.request_id, d.item_id, min(d.k) AS k, max(d.draw_prob) AS draw_prob
           FROM draws_${i} d
-          WHERE NOT EXISTS (SELECT 1 FROM candidate_log c WHERE c.request_id = d.request_id AND c.item_id = d.item_id)
+          WHERE NOT EXISTS (SELECT 1 FROM b_candidates c WHERE c.request_id = d.request_id AND c.item_id = d.item_id)
           ${earlier.join('\n')}
           GROUP BY d.request_id, d.item_id
         ) x
@@ -120,28 +133,27 @@ const validItemViews = (): View[] => [
  * A place among the items that had started, which is uniform; those that have ended are thrown away, which leaves it so. The fewer
  * are left, the more places are drawn.
  */
-function uniformDraws({ hash }: Dialect, { perRequest }: Negatives, seed: number, i: number): View[] {
+function uniformDraws({ hash }: Dialect, { perRequest }: Negatives, seed: number, i: number): View {
   const most = mostDraws * draws(perRequest);
-  return [
-    {
-      name: `draws_${i}`,
-      query: `
-        SELECT d.request_id, s.item_id, d.k, 1e0 / CAST(d.n_valid AS DOUBLE) AS draw_prob
+  return {
+    name: `draws_${i}`,
+    query: `
+      SELECT d.request_id, s.item_id, d.k, 1e0 / CAST(d.n_valid AS DOUBLE) AS draw_prob
+      FROM (
+        SELECT r.request_id, r.ts, r.n_valid, g.k,
+               ${hash(`concat_ws(':', 'negative', ${seed}, ${i}, r.request_id, g.k)`)} % r.n_started AS place
         FROM (
-          SELECT r.request_id, r.ts, r.n_valid, g.k,
-                 ${hash(`concat_ws(':', 'negative', ${seed}, ${i}, r.request_id, g.k)`)} % r.n_started AS place
-          FROM (
-            SELECT request_id, ts, n_valid, n_started,
-                   CAST(least(floor(CAST(${draws(perRequest)} * n_started AS DOUBLE) / CAST(n_valid AS DOUBLE)), ${most}e0) AS BIGINT) AS n_draws
-            FROM items_at_request
-            WHERE n_valid > 0
-          ) r
-          JOIN range(0, ${most}) AS g(k) ON g.k < r.n_draws
-        ) d
-        JOIN items_by_start s ON s.place = d.place
-        WHERE s.end_ts > d.ts`,
-    },
-  ];
+          SELECT a.request_id, a.ts, a.n_valid, a.n_started,
+                 CAST(least(floor(CAST(${draws(perRequest)} * a.n_started AS DOUBLE) / CAST(a.n_valid AS DOUBLE)), ${most}e0) AS BIGINT) AS n_draws
+          FROM items_at_request a
+          JOIN b_chunk b ON b.request_id = a.request_id
+          WHERE a.n_valid > 0
+        ) r
+        JOIN range(0, ${most}) AS g(k) ON g.k < r.n_draws
+      ) d
+      JOIN items_by_start s ON s.place = d.place
+      WHERE s.end_ts > d.ts`,
+  };
 }
 
 // ----------------------------------------------------------------------------------------------------------- popularity
@@ -167,10 +179,9 @@ function weight(power: number): string {
  * A point in the running sum of the day's weights, found by an equi-join: the sum is cut into buckets as wide as the mean weight, and
  * each item is listed in every bucket that it reaches into.
  */
-function popularityDraws(
-  { hash, series }: Dialect,
+function popularityViews(
+  { series }: Dialect,
   negatives: Extract<Negatives, { kind: 'popularity' }>,
-  seed: number,
   i: number,
 ): View[] {
   return [
@@ -201,22 +212,25 @@ function popularityDraws(
         ) c
         JOIN totals_${i} t ON t.dt = c.dt`,
     },
-    {
-      name: `draws_${i}`,
-      query: `
-        SELECT d.request_id, s.item_id, d.k, CAST(s.w AS DOUBLE) / CAST(d.total AS DOUBLE) AS draw_prob
-        FROM (
-          SELECT request_id, ts, dt, k, total, u, u - u % width AS bucket
-          FROM (
-            SELECT r.request_id, r.ts, r.dt, g.k, t.total, t.width,
-                   ${hash(`concat_ws(':', 'negative', ${seed}, ${i}, r.request_id, g.k)`)} % t.total AS u
-            FROM b_requests r
-            JOIN totals_${i} t ON t.dt = r.dt
-            CROSS JOIN range(0, ${draws(negatives.perRequest)}) AS g(k)
-          ) p
-        ) d
-        JOIN buckets_${i} s ON s.dt = d.dt AND s.bucket = d.bucket AND d.u >= s.lo AND d.u < s.hi
-        JOIN item_log v ON v.item_id = s.item_id AND v.start_ts <= d.ts AND v.end_ts > d.ts`,
-    },
   ];
+}
+
+function popularityDraws({ hash }: Dialect, { perRequest }: Negatives, seed: number, i: number): View {
+  return {
+    name: `draws_${i}`,
+    query: `
+      SELECT d.request_id, s.item_id, d.k, CAST(s.w AS DOUBLE) / CAST(d.total AS DOUBLE) AS draw_prob
+      FROM (
+        SELECT request_id, ts, dt, k, total, u, u - u % width AS bucket
+        FROM (
+          SELECT r.request_id, r.ts, r.dt, g.k, t.total, t.width,
+                 ${hash(`concat_ws(':', 'negative', ${seed}, ${i}, r.request_id, g.k)`)} % t.total AS u
+          FROM b_chunk r
+          JOIN totals_${i} t ON t.dt = r.dt
+          CROSS JOIN range(0, ${draws(perRequest)}) AS g(k)
+        ) p
+      ) d
+      JOIN buckets_${i} s ON s.dt = d.dt AND s.bucket = d.bucket AND d.u >= s.lo AND d.u < s.hi
+      JOIN item_log v ON v.item_id = s.item_id AND v.start_ts <= d.ts AND v.end_ts > d.ts`,
+  };
 }

@@ -40,13 +40,13 @@ export async function writeSet(
   stage: Stage,
   db: Duckdb,
   table: 'samples_a' | 'samples_b',
-  query: string,
+  rows: AsyncIterable<Batch>,
   metadata: Metadata,
 ): Promise<WrittenSet> {
   const parts: Part[] = [];
   const counts = { train: noCounts(), validation: noCounts(), test: noCounts() };
   await db.alongside(async (writer) => {
-    for await (const batch of groupRequests(db.stream(query), requestsPerPart)) {
+    for await (const batch of groupRequests(rows, requestsPerPart)) {
       const name = `part-${String(parts.length).padStart(5, '0')}`;
       await stage.write(
         `${table}/${name}.parquet`,

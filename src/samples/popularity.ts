@@ -12,7 +12,11 @@ export const popularityViews = (): View[] => [
       SELECT d.dt, p.item_id, CAST(sum(p.n) AS BIGINT) AS n_pos
       FROM (SELECT DISTINCT dt FROM used_requests) d
       JOIN (
-        SELECT dt, item_id, count(*) AS n FROM exposures WHERE split = 0 AND label = 1 GROUP BY dt, item_id
+        SELECT e.dt, e.item_id, count(*) AS n
+        FROM exposures e
+        JOIN feedback_log f ON f.request_id = e.request_id AND f.item_id = e.item_id
+        WHERE e.split = 0 AND f.label = 1
+        GROUP BY e.dt, e.item_id
       ) p ON p.dt < d.dt
       GROUP BY d.dt, p.item_id`,
   },

@@ -6,7 +6,7 @@ import { buildFrom, configOf, temporaryFolder } from '../../test/support/canonic
 import { randomLogs } from '../../test/support/randomLogs.js';
 import { Duckdb } from '../data/duckdb.js';
 import { duckdb, spark, type Dialect } from './dialect.js';
-import { firstViews, laterViews, scriptText, sinks } from './script.js';
+import { chunkViews, firstViews, laterViews, scriptText, sinks } from './script.js';
 import type { ScriptSettings } from './settings.js';
 
 const config = configOf({
@@ -78,6 +78,7 @@ const forbidden: readonly (readonly [string, RegExp, string])[] = [
 const queries = () => [
   ...firstViews(neutral, settings, filesOf('')).map(({ query }) => query),
   ...laterViews(neutral, settings, days).map(({ query }) => query),
+  ...chunkViews(neutral, settings).map(({ query }) => query),
   ...Object.values(sinks(neutral, settings)),
 ];
 

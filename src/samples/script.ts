@@ -1,14 +1,16 @@
 /**
  * The SQL of the samples, from canonical tables to long sorted rows, as data: views by name, and the queries of the four sinks.
- * On one machine the stage runs the views in DuckDB and groups what the sinks stream; on Spark the same text runs as a script.
+ * On one machine the stage runs the views in DuckDB, those of set B chunk by chunk, and groups what the sinks stream; on Spark the
+ * same text runs as a script.
  */
 import { readyViews, requestViews, sourceViews } from './requests.js';
 import { exposureRows, exposureViews } from './exposures.js';
 import { itemFrequencyRows, popularityViews } from './popularity.js';
-import { negativeViews } from './negatives.js';
+import { corpusViews, drawViews } from './negatives.js';
 import { sequenceRows, sequenceViews } from './sequences.js';
-import { truncatedRows, truncatedViews } from './truncated.js';
+import { keptViews, truncatedRows, truncatedViews } from './truncated.js';
 import type { LogFiles, ScriptSettings, SplitDays, View } from './settings.js';
+import type { Chunk } from './chunks.js';
 import type { Dialect } from './dialect.js';
 
 /** What must be known before the days of the splits can be: which requests are ready. */
@@ -23,12 +25,18 @@ export const laterViews = (dialect: Dialect, settings: ScriptSettings, days: Spl
   ...exposureViews(),
   ...popularityViews(),
   ...truncatedViews(dialect, settings),
-  ...negativeViews(dialect, settings),
+  ...corpusViews(dialect, settings),
+];
+
+/** What set B's rows are made of, for a chunk of its requests, or for all. */
+export const chunkViews = (dialect: Dialect, settings: ScriptSettings, chunk?: Chunk): View[] => [
+  ...keptViews(settings, chunk),
+  ...drawViews(dialect, settings),
 ];
 
 /** Queries whose rows are what the stage writes. */
-export const sinks = (dialect: Dialect, settings: ScriptSettings) => ({
-  samples_a: exposureRows(),
+export const sinks = (dialect: Dialect, settings: ScriptSettings, chunk?: Chunk) => ({
+  samples_a: exposureRows(chunk),
   samples_b: truncatedRows(settings.b),
   sequences: sequenceRows(dialect),
   item_freq: itemFrequencyRows(),
@@ -46,7 +54,11 @@ export function scriptText(
   days: SplitDays,
   out: string,
 ): string {
-  const views = [...firstViews(dialect, settings, files), ...laterViews(dialect, settings, days)];
+  const views = [
+    ...firstViews(dialect, settings, files),
+    ...laterViews(dialect, settings, days),
+    ...chunkViews(dialect, settings),
+  ];
   const writes = Object.entries(sinks(dialect, settings)).map(([name, query]) =>
     dialect.sink(`${out}/${name}`, query),
   );

@@ -9,6 +9,7 @@
  * inverse, capped.
  */
 import { stageReached } from '../logs/tables.js';
+import { isIn, type Chunk } from './chunks.js';
 import type { Dialect } from './dialect.js';
 import { inOrder, negativeKinds } from './rows.js';
 import type { ScriptSettings, View } from './settings.js';
@@ -35,6 +36,14 @@ export const truncatedViews = ({ hash }: Dialect, { seed, b }: ScriptSettings): 
       FROM b_lists
       WHERE ${hash(`concat_ws(':', 'b_request', ${seed}, request_id)`)} % ${b.oneIn} = 0`,
   },
+];
+
+/** What is made of the requests of a chunk. */
+export const keptViews = ({ seed, b }: ScriptSettings, chunk?: Chunk): View[] => [
+  {
+    name: 'b_chunk',
+    query: `SELECT r.split, r.request_id, r.user_id, r.ts, r.dt, r.n_logged FROM b_requests r WHERE ${isIn(chunk, 'r')}`,
+  },
   {
     name: 'b_logged',
     query: `
@@ -42,7 +51,7 @@ export const truncatedViews = ({ hash }: Dialect, { seed, b }: ScriptSettings): 
              CASE WHEN c.exposed THEN coalesce(f.label, 0) ELSE 0 END AS label,
              CASE WHEN c.exposed OR coalesce(c.rank_rank <= ${b.rankedTop}, FALSE) THEN 1 ELSE 0 END AS sure
       FROM candidate_log c
-      JOIN b_requests r ON r.request_id = c.request_id
+      JOIN b_chunk r ON r.request_id = c.request_id
       LEFT JOIN feedback_log f ON f.request_id = c.request_id AND f.item_id = c.item_id
       WHERE c.stage >= ${stageReached.retrieved} AND NOT c.forced`,
   },
@@ -89,6 +98,6 @@ export function truncatedRows(b: ScriptSettings['b']): string {
       FROM b_kept
       ${drawn.join('')}
     ) c
-    JOIN b_requests r ON r.request_id = c.request_id
+    JOIN b_chunk r ON r.request_id = c.request_id
     JOIN request_behaviours n ON n.request_id = c.request_id`);
 }

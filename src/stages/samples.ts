@@ -14,6 +14,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/config.js';
+import type { Batch } from '../data/columns.js';
 import type { Duckdb } from '../data/duckdb.js';
 import { Encoder } from '../data/encode.js';
 import { transformText } from '../data/features.js';
@@ -23,19 +24,23 @@ import { indexText, splits } from '../data/shards.js';
 import { writeVocabularies } from '../data/vocabulary.js';
 import { tableNames, type TableName } from '../logs/tables.js';
 import type { Stage, StageResult } from '../run/stage.js';
+import { chunksOf } from '../samples/chunks.js';
 import { Coverage } from '../samples/coverage.js';
 import { duckdb } from '../samples/dialect.js';
 import { encodeEntities, encodeSequences, encodeSet } from '../samples/encoding.js';
 import { featureRelations, featureViews } from '../samples/featureViews.js';
-import { countLeftOut, refuseLongExposures } from '../samples/leftOut.js';
+import { countLeftOut, Kept, refuseLongExposures } from '../samples/leftOut.js';
 import { writeItemFrequency, writeSet, type WrittenSet } from '../samples/parts.js';
-import { firstViews, laterViews, sinks, statementOf } from '../samples/script.js';
+import { chunkViews, firstViews, laterViews, sinks, statementOf } from '../samples/script.js';
 import type { ScriptSettings, View } from '../samples/settings.js';
 import { emptySplit, splitDays } from '../samples/split.js';
 import { summarise } from '../samples/summary.js';
 
 /** Version of the tables that this stage writes, in every footer. */
 const samplesVersion = '1';
+
+/** Rows of set A that a request is taken for, before they are counted. */
+const usualExposures = 16;
 
 const sequencesFile = 'sequences/part-00000.parquet';
 
@@ -61,10 +66,11 @@ export async function buildSamples(stage: Stage, config: Config): Promise<StageR
       samplesVersion,
     );
 
-    const rows = sinks(duckdb, settings);
-    const a = await writeSet(stage, db, 'samples_a', rows.samples_a, metadata);
+    const a = await writeSet(stage, db, 'samples_a', rowsOfA(db, settings), metadata);
     refuseEmptySplits(a, settings);
-    const b = await writeSet(stage, db, 'samples_b', rows.samples_b, metadata);
+    const kept = new Kept(settings.b);
+    const b = await writeSet(stage, db, 'samples_b', rowsOfB(db, settings, kept), metadata);
+    const rows = sinks(duckdb, settings);
     await stage.write(
       sequencesFile,
       (temporary) => writeQuery(db, rows.sequences, temporary, metadata),
@@ -99,7 +105,7 @@ export async function buildSamples(stage: Stage, config: Config): Promise<StageR
       days,
       a,
       b,
-      leftOut: await countLeftOut(db, settings),
+      leftOut: await countLeftOut(db, settings, kept),
       behaviours: sizes.behaviours,
       fits: fitted.fits,
       embeddingRows: transform.rows,
@@ -121,6 +127,19 @@ async function define(db: Duckdb, views: readonly View[]): Promise<void> {
 async function usableDays(db: Duckdb): Promise<string[]> {
   const rows = await db.rows('SELECT DISTINCT dt FROM ready_requests ORDER BY dt');
   return rows.map((row) => String(row.dt));
+}
+
+async function* rowsOfA(db: Duckdb, settings: ScriptSettings): AsyncGenerator<Batch> {
+  const chunks = await chunksOf(db, 'used_requests', String(usualExposures));
+  for (const chunk of chunks) yield* db.stream(sinks(duckdb, settings, chunk).samples_a);
+}
+
+async function* rowsOfB(db: Duckdb, settings: ScriptSettings, kept: Kept): AsyncGenerator<Batch> {
+  for (const chunk of await chunksOf(db, 'b_requests', 'n_logged')) {
+    await define(db, chunkViews(duckdb, settings, chunk));
+    yield* db.stream(sinks(duckdb, settings, chunk).samples_b);
+    await kept.add(db);
+  }
 }
 
 /** A day may have requests and no exposure, so that a split is empty although it has days. */
