@@ -100,6 +100,11 @@ export class Duckdb {
     return { rows: 0, columns: Object.fromEntries(columns) };
   }
 
+  /** For files that are of no use once the engine is closed. */
+  get spillFolder(): string {
+    return this.options.spillFolder;
+  }
+
   async close(): Promise<void> {
     this.connection.closeSync();
     this.instance.closeSync();
