@@ -21,7 +21,7 @@ export type ForwardFunction = (
 
 /** Compiled graphs of one function by batch shape; `over` gives it the models to run with. */
 export class Forward {
-  /** Time of the graphs. */
+  /** Time of the graphs and of gathering embedding rows. */
   readonly busy = new BusyClock();
   readonly compiling = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
@@ -38,6 +38,7 @@ export class Forward {
   ): (batch: FeedBatch) => Promise<Record<string, TensorData>> {
     return async (batch) => {
       const graph = await this.graphFor(models, batch);
+      const ran = this.busy.start();
       const feeds: Record<string, TensorData> = {};
       for (const [name, { vector, table }] of Object.entries(models)) {
         const rows = new Float32Array(batch.rowIds.length * table.width);
@@ -46,7 +47,6 @@ export class Forward {
         feeds[`rows:${name}`] = rows;
       }
       for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
-      const ran = this.busy.start();
       const outputs = await graph.run(feeds);
       ran();
       return outputs;

@@ -155,14 +155,14 @@ class Training {
         const { value } = await stream.next();
         came();
         const run = value ?? internal('training goes on where its batches ended');
-        const isEpochsEnd = run.batches.length === 0;
-        if (isEpochsEnd) {
+        if (run.batches.length > 0) await this.takeRun(step, run.batches, budget, task);
+        else {
           await step.toHost();
           await this.endEpoch(run.isLast);
           if (this.state.finished) break;
-        } else await this.takeRun(step, run.batches, budget, task);
+        }
         this.state = { ...this.state, position: run.position };
-        if (isEpochsEnd || Date.now() - lastCheckpoint > training.checkpointEverySeconds * 1000) {
+        if (Date.now() - lastCheckpoint > training.checkpointEverySeconds * 1000) {
           await step.toHost();
           await this.save();
           lastCheckpoint = Date.now();
