@@ -33,7 +33,7 @@ const options = (of: ReturnType<typeof world>, resamples = 100): MeasureOptions 
   cutoffs: [1, 5],
   teacherTop: 3,
   resamples,
-  stream: RandomStream.of(5, 'bootstrap'),
+  stream: () => RandomStream.of(5, 'bootstrap'),
 });
 
 describe('measuring models', () => {
@@ -78,9 +78,9 @@ describe('measuring models', () => {
   });
 
   it('repeats to the last bit with the same stream and differs with another', () => {
-    const again = { ...small, stream: RandomStream.of(5, 'bootstrap') };
+    const again = { ...small, stream: () => RandomStream.of(5, 'bootstrap') };
     expect(measure(again).all).toEqual(measured.all);
-    const other = { ...small, stream: RandomStream.of(6, 'bootstrap') };
+    const other = { ...small, stream: () => RandomStream.of(6, 'bootstrap') };
     expect(measure(other).of('student', 'auc').low).not.toBe(measured.of('student', 'auc').low);
   });
 
@@ -101,7 +101,7 @@ describe('measuring models', () => {
     const n = set.labels.length;
     const doubled = measure({
       ...small,
-      stream: RandomStream.of(5, 'bootstrap'),
+      stream: () => RandomStream.of(5, 'bootstrap'),
       set: {
         offsets: Int32Array.from([...set.offsets, ...set.offsets.slice(1).map((offset) => offset + n)]),
         user: twice(set.user),

@@ -1,6 +1,7 @@
 /**
  * All metrics of all models on one set, with bootstrap intervals. Every model sees the same resamples, so that the difference of two
- * models can be judged on the very same users (paired.ts).
+ * models can be judged on the very same users (paired.ts). Models are measured one after the other, and resamples drawn again for each:
+ * the sums of all metrics take some 360 bytes a user, the sorted scores a few a candidate.
  */
 import type { RandomStream } from '../engine/random.js';
 import { internal } from '../errors.js';
@@ -28,7 +29,8 @@ export interface MeasureOptions {
   readonly teacherTop: number;
   /** Resamples of users; 0 = no intervals. */
   readonly resamples: number;
-  readonly stream: RandomStream;
+  /** Opens the stream that they are drawn from, the same each time. */
+  readonly stream: () => RandomStream;
 }
 
 /** One metric of one model. */
@@ -74,26 +76,30 @@ export class Measurements {
 
 export function measure(options: MeasureOptions): Measurements {
   const layout = layoutOf(options.set);
-  const prepared = options.models.flatMap(({ model, logits }) => {
-    const scored = scoredModel(layout, logits, model);
-    const statistics = statisticsOf(scored, options.cutoffs, options.teacherTop);
-    return Object.entries(statistics).map(([metric, statistic]) => ({ model, metric, statistic }));
-  });
-  const resamples = layout.users > 1 ? options.resamples : 0; // one user alone would seem certain
-  const draws = prepared.map(() => new Float64Array(resamples).fill(Number.NaN));
+  return new Measurements(
+    options.models.flatMap(({ model, logits }) =>
+      measureModel(scoredModel(layout, logits, model), model, options),
+    ),
+  );
+}
+
+function measureModel(scored: ScoredModel, model: ModelName, options: MeasureOptions): Measured[] {
+  const { users } = scored.layout;
+  const statistics = Object.entries(statisticsOf(scored, options.cutoffs, options.teacherTop));
+  const resamples = users > 1 ? options.resamples : 0; // one user alone would seem certain
+  const draws = statistics.map(() => new Float64Array(resamples).fill(Number.NaN));
   let r = 0;
-  for (const times of resampledUsers(layout.users, resamples, options.stream)) {
-    prepared.forEach(({ statistic }, i) => {
+  for (const times of resampledUsers(users, resamples, options.stream())) {
+    statistics.forEach(([, statistic], i) => {
       if (statistic.hasInterval) draws[i]![r] = statistic.value(times) ?? Number.NaN;
     });
     r++;
   }
-  const all = prepared.map(({ model, metric, statistic }, i): Measured => {
+  return statistics.map(([metric, statistic], i): Measured => {
     const { n, leftOut } = statistic;
-    const value = statistic.value(once(layout.users));
+    const value = statistic.value(once(users));
     return { model, metric, value, ...percentileInterval(draws[i]!), n, leftOut, draws: draws[i]! };
   });
-  return new Measurements(all);
 }
 
 /** Every metric by its name in the `metrics` table. */

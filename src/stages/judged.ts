@@ -29,7 +29,7 @@ export interface Judged {
 
 export function measureAll(bench: Workbench, { set, split, scored, models }: Scored): Measurements {
   const { cutoffs, teacherTop, bootstrap } = bench.config.eval;
-  const stream = bench.random(`bootstrap/${set}/${split}`);
+  const stream = () => bench.random(`bootstrap/${set}/${split}`);
   return measure({ set: scored, models, cutoffs, teacherTop, resamples: bootstrap, stream });
 }
 
