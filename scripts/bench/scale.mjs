@@ -1,5 +1,6 @@
 /**
- * The chain on the quickstart's world at several sizes, one epoch of everything, one thread. Each stage is a process of its own, so that
+ * The chain on the quickstart's world at several sizes, one epoch of everything, one thread: as many times the users, or with
+ * `--by requests` the same users who come as many times as often, so that rows grow and vocabularies do not. Each stage is a process of its own, so that
  * its peak memory is its own. Processor seconds are what grows with the work; the wall's depend on what else the machine does.
  */
 import { spawnSync } from 'node:child_process';
@@ -19,6 +20,8 @@ if (isJson) args.splice(args.indexOf('--json'), 1);
 const times = take('--times', '1,10').split(',').map(Number);
 const users = Number(take('--users', '1500'));
 const keep = take('--keep');
+const by = take('--by', 'users');
+if (!['users', 'requests'].includes(by)) throw new Error(`--by ${by}: users or requests`);
 
 const stages = ['logs', 'samples', 'codebook', 'teacher', 'distill', 'eval'];
 const short = {
@@ -32,7 +35,11 @@ const short = {
 const usage = join(dirname(fileURLToPath(import.meta.url)), 'reportUsage.mjs');
 
 function runStage(stage, run, size) {
-  const settings = Object.entries({ ...short, 'logs.users': size * users });
+  const grown =
+    by === 'users'
+      ? { 'logs.users': size * users }
+      : { 'logs.users': users, 'logs.requests_per_user_day': size };
+  const settings = Object.entries({ ...short, ...grown });
   const command = [
     ...['--import', usage, join(root, 'bin/cascade.js'), stage],
     ...['--config', join(root, 'configs/quickstart.yaml'), '--run', run],
@@ -64,7 +71,7 @@ try {
     const sum = (entries, what) => entries.reduce((total, entry) => total + entry[what], 0);
     results.push({
       times: size,
-      users: size * users,
+      users: by === 'users' ? size * users : users,
       requests: sum(index.a, 'requests'),
       candidates: sum(index.a, 'candidates') + sum(index.b, 'candidates'),
       load: loadavg()[0],
