@@ -42,6 +42,7 @@ export async function trainCodebook(stage: Stage, config: Config): Promise<Stage
   if (vectors) await stage.workers.meet(); // the others read what was written
   const bench = await Workbench.open(stage, config, vectors?.path);
   const { state, logs } = await firstCodes(bench);
+  bench.endBatches();
   await stage.write('student.safetensors', (path) => writeModel(path, state));
   const health = await writeCodebook(bench, state);
   await writeTrainingLog(stage, logs);

@@ -44,6 +44,7 @@ export async function distill(stage: Stage, config: Config): Promise<StageResult
     const state = result.best[roles.model]!;
     await stage.write(`${model}.safetensors`, (path) => writeModel(path, state));
   }
+  bench.endBatches();
   const student = trainings.at(-1)!.result.best[roles.model]!;
   const health = await writeCodebook(bench, student);
   await writeTrainingLog(

@@ -47,6 +47,7 @@ export async function evaluate(stage: Stage, config: Config): Promise<StageResul
       judged.push(await judge(bench, scored));
     }
   }
+  bench.endBatches();
   const test = judged.find(({ set, split }) => set === 'a' && split === 'test')!; // samples refuse an empty split
   const verdictOnTest = verdict(test.measurements, advice(config), withoutTeacher(test));
   const rows = [

@@ -29,6 +29,7 @@ export async function trainTeacher(stage: Stage, config: Config): Promise<StageR
   const bench = await Workbench.open(stage, config);
   const teacher = teacherModel(config, bench.frame);
   const phases = await trainPhases(bench, teacher);
+  bench.endBatches();
   const best = phases.reduce((a, b) => (aucOf(b) > aucOf(a) ? b : a));
   const state = best.result.best[roles.teacher]!;
   await stage.write('teacher.safetensors', (path) => writeModel(path, state));

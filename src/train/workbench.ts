@@ -48,6 +48,11 @@ export class Workbench {
     return new Workbench(stage, config, data, batches, device, baseLogit(data));
   }
 
+  /** No batch is asked for any more: the memory of their thread is free for what follows, above all the SQL engine's. */
+  endBatches(): void {
+    this.batches.close();
+  }
+
   get frame(): ModelFrame {
     return { layout: this.data.layout, baseLogit: this.baseLogit };
   }
