@@ -1,7 +1,7 @@
 /**
  * The chain on the quickstart's world at several sizes, one epoch of everything, one thread: as many times the users, or with
- * `--by requests` the same users who come as many times as often, so that rows grow and vocabularies do not. Each stage is a process of its own, so that
- * its peak memory is its own. Processor seconds are what grows with the work; the wall's depend on what else the machine does.
+ * `--by requests` the same users who come as many times as often, so that rows grow and vocabularies do not. Each stage is a process of
+ * its own, so that its peak memory is its own. Processor seconds are what grows with the work; the wall's depend on what else the machine does.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -5,7 +5,16 @@
  */
 import * as ort from 'onnxruntime-node';
 import { internal } from '../errors.js';
-import type { CompiledGraph, Feeds, Specs, TensorData, There, TracedFunction } from './compiledGraph.js';
+import {
+  plainName,
+  size,
+  type CompiledGraph,
+  type Feeds,
+  type Specs,
+  type TensorData,
+  type There,
+  type TracedFunction,
+} from './compiledGraph.js';
 import type { Device } from './devices/device.js';
 import { eagerGraph } from './devices/eager.js';
 import { anyLength, encodeOnnx, type OnnxGraph, type OnnxValue } from './onnx.js';
@@ -47,7 +56,7 @@ export async function compile(
       const fetches: Record<string, ort.Tensor> = {};
       const data: Record<string, TensorData> = {};
       for (const { name: output, shape, type } of graph.outputs) {
-        const plain = output.replace(/^out:/, '');
+        const plain = plainName(output);
         if (there.write[plain]) {
           fetches[output] = there.write[plain];
           continue;
@@ -98,8 +107,6 @@ function actualShape(shape: readonly number[], numbers: number): readonly number
   const [first, ...rest] = shape;
   return first === anyLength ? [Math.floor(numbers / size(rest)), ...rest] : shape;
 }
-
-const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
 
 const toTensor = (data: TensorData, shape: readonly number[], dtype: DType) =>
   new ort.Tensor(dtype, data, shape);

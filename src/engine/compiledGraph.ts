@@ -10,6 +10,13 @@ export type TensorData = Float32Array | Int32Array | Uint8Array;
 export type Specs = Readonly<Record<string, TensorSpec>>;
 export type Feeds = Readonly<Record<string, TensorData>>;
 
+/** How many numbers a tensor of this shape has. */
+export const size = (shape: readonly number[]): number =>
+  shape.reduce((product, length) => product * length, 1);
+
+/** The name under which an output of a graph is given back. */
+export const plainName = (output: string): string => output.replace(/^out:/, '');
+
 export type TracedFunction = (
   tensors: Readonly<Record<string, tf.Tensor>>,
 ) => Readonly<Record<string, tf.Tensor>>;

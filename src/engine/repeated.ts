@@ -5,28 +5,25 @@
  */
 import { anyLength, type OnnxGraph, type OnnxValue } from './onnx.js';
 
-export interface Repetition {
-  /** Inputs that are state: the output `out:new:<input>` of one time is what the next one reads, and that of the last comes out. */
-  readonly carried: readonly string[];
-  /** Inputs with a slice for each time. All others are the same each time. */
-  readonly each: readonly string[];
-}
-
-const carriedOutput = (input: string) => `out:new:${input}`;
+/** The start of an output that is the next state of the input of this name. */
+const next = 'out:new:';
 
 /**
- * Inputs and outputs have the names of the graph's own; those in `each`, and outputs that are not state, have an axis in front: [time, ...].
+ * Inputs of which the graph gives the next state, as `out:new:<input>`, are state: what one time gives the next one reads, and what the
+ * last gives comes out. `isSliced`: of an input with a slice for each time; all others are the same each time. Inputs and outputs have
+ * the names of the graph's own; slices, and outputs that are not state, have an axis in front: [time, ...].
  */
-export function repeated(graph: OnnxGraph, { carried, each }: Repetition): OnnxGraph {
+export function repeated(graph: OnnxGraph, isSliced: (input: string) => boolean): OnnxGraph {
   const own = (name: string) => `one:${name}`; // names within a loop differ from those around it
-  const sliced = new Set([...carried, ...each]);
-  const current = (name: string) => (sliced.has(name) ? own(name) : name);
   const outputNames = new Set(graph.outputs.map(({ name }) => name));
-  const given = (name: string) => (outputNames.has(name) ? own(name) : current(name));
+  const states = [...outputNames].filter((name) => name.startsWith(next));
+  const carried = states.map((name) => name.slice(next.length));
+  const each = graph.inputs.map(({ name }) => name).filter(isSliced);
+  const sliced = new Set([...carried, ...each]);
+  const within = (name: string) => (sliced.has(name) || outputNames.has(name) ? own(name) : name);
   const input = byName(graph.inputs);
   const output = byName(graph.outputs);
-  const states = carried.map(carriedOutput);
-  const others = graph.outputs.map(({ name }) => name).filter((name) => !states.includes(name));
+  const others = [...outputNames].filter((name) => !name.startsWith(next));
   const looped = (value: OnnxValue): OnnxValue => ({ ...value, name: own(value.name) });
   const stacked = (value: OnnxValue): OnnxValue => ({ ...value, shape: [anyLength, ...value.shape] });
 
@@ -34,8 +31,8 @@ export function repeated(graph: OnnxGraph, { carried, each }: Repetition): OnnxG
     name: `${graph.name}-once`,
     nodes: graph.nodes.map((node) => ({
       ...node,
-      inputs: node.inputs.map(given),
-      outputs: node.outputs.map(given),
+      inputs: node.inputs.map(within),
+      outputs: node.outputs.map(within),
     })),
     constants: graph.constants,
     inputs: [...carried, ...each].map((name) => looped(input(name))),

@@ -5,6 +5,7 @@
  */
 import type { BusyClock } from './busyClock.js';
 import { compile, type Feeds, type Specs, type TensorData } from './compile.js';
+import { plainName, size } from './compiledGraph.js';
 import { denseFeeds, SpareArrays } from './denseState.js';
 import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
 import { LatestGraph } from './latestGraph.js';
@@ -44,7 +45,7 @@ export class SeveralSteps {
     const graph = await this.graphFor(batches[0]!);
     const into = Object.fromEntries(
       graph.graph.outputs.map(({ name, shape }) => {
-        const key = name.replace(/^out:/, '');
+        const key = plainName(name);
         return [key, key.startsWith('new:') ? spare.of(key, size(shape)) : new Float32Array(batches.length)];
       }),
     );
@@ -81,29 +82,24 @@ export class SeveralSteps {
 
   private graphFor(batch: FeedBatch) {
     const { options, clocks, tables } = this;
-    const { name, device, trained, withoutPasses } = options;
+    const { name, device, withoutPasses } = options;
     const places: StepPlaces = { onHost: false, tables };
     const inputs: Specs = stepInputs(options, batch, places);
-    const dense = Object.entries(trained).flatMap(([model, { slots }]) => [
-      `vector:${model}`,
-      ...slots.map((_, i) => `vector:${model}:${i}`),
-    ]);
-    const each = Object.keys(inputs).filter(
-      (input) => input === idsInput || /^(batch|scalar|missed):/.test(input),
-    );
-    const repetition = { carried: [...dense, ...tables.carried], each };
     return this.compiled.of(inputs, async () => {
       const made = clocks.compiling.start();
       const record = (tensors: BatchTensors) => recordStep(options, tensors, places);
       const graph = await compile(name, inputs, record, device, {
         withoutPasses,
-        within: (one) => repeated(one, repetition),
+        within: (one) => repeated(one, isOfOneStep),
       });
       made();
       return graph;
     });
   }
 }
+
+/** Inputs that differ from step to step and are no state. */
+const isOfOneStep = (input: string) => input === idsInput || /^(batch|scalar|missed):/.test(input);
 
 /** The arrays of all batches, [step, ...]. */
 function stacked(batches: readonly FeedBatch[]): Feeds {
@@ -118,5 +114,3 @@ function stacked(batches: readonly FeedBatch[]): Feeds {
   }
   return all;
 }
-
-const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);

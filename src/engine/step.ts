@@ -7,7 +7,7 @@
  */
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type Feeds, type TensorData } from './compile.js';
-import type { DeviceArrays } from './compiledGraph.js';
+import { plainName, size, type DeviceArrays } from './compiledGraph.js';
 import { denseFeeds, SpareArrays } from './denseState.js';
 import { keepsArrays } from './devices/deviceCopies.js';
 import { DeviceState } from './devices/deviceState.js';
@@ -62,16 +62,10 @@ export class TrainingStep {
   /** Takes a step for each of these batches, the first of them numbered `first`. */
   async takeRun(batches: readonly FeedBatch[], first: number): Promise<readonly StepReport[]> {
     const reports: StepReport[] = [];
-    const oneByOne = async (some: readonly FeedBatch[]) => {
-      for (const batch of some) reports.push(await this.take(batch, first + reports.length));
-    };
-    if (!this.several) await oneByOne(batches);
-    else {
-      for (const alike of ofEqualShapes(batches)) {
-        const together = await this.several.take(alike, first + reports.length);
-        if (together) reports.push(...together);
-        else await oneByOne(alike);
-      }
+    for (const alike of this.several ? ofEqualShapes(batches) : [batches]) {
+      const together = await this.several?.take(alike, first + reports.length);
+      if (together) reports.push(...together);
+      else for (const batch of alike) reports.push(await this.take(batch, first + reports.length));
     }
     return reports;
   }
@@ -92,7 +86,7 @@ export class TrainingStep {
 
     const into: Record<string, TensorData> = {};
     for (const { name, type, shape } of graph.graph.outputs) {
-      const key = name.replace(/^out:/, '');
+      const key = plainName(name);
       if (type === 'float32' && /^(new|gradient):/.test(key) && !(this.there && key.startsWith('new:')))
         into[key] = this.spare.of(key, size(shape));
     }
@@ -217,5 +211,3 @@ function ofEqualShapes(batches: readonly FeedBatch[]): FeedBatch[][] {
   }
   return groups;
 }
-
-const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);

@@ -38,14 +38,6 @@ export class RunTables implements StepTables {
     ]);
   }
 
-  /** The inputs that steps change. */
-  get carried(): readonly string[] {
-    return Object.entries(this.moving).flatMap(([name, { slots }]) => [
-      tableInput(name),
-      ...slots.map((_, i) => tableInput(name, i)),
-    ]);
-  }
-
   moves(model: string): boolean {
     return model in this.moving;
   }
