@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../engine/autodiff.js';
 import { overWorkers } from '../engine/workers/wholeBatch.js';
 import { squaredDistances } from '../codebooks/residual.js';
+import { firstRequests } from '../layers/firstRequests.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
 
 /**
@@ -16,6 +17,7 @@ import { lookUpPersonal } from '../layers/personalTable.js';
  * Source: the authors' code, tarq.md 1.7. Two settings depart from it, both measured (reference-experiments.md section 4): without
  * `attached` the raw side is a constant, because with it the trivial solution collapses the codebooks; and `sharpness` scales the
  * distances by their mean, because at the scale of small embeddings both softmaxes are flat and the loss is inert (0 = as the paper).
+ * The mean is one of the first requests, a sample as rows are in random order: several workers need it before they know their loss.
  */
 export interface AlignmentInputs {
   readonly latent: tf.Tensor3D;
@@ -29,19 +31,19 @@ export interface AlignmentInputs {
 export interface AlignmentOptions {
   readonly attached: boolean;
   readonly sharpness: number;
+  /** The first requests, whose mean distances set the scale. */
+  readonly scaleRequests: number;
 }
 
 /** The log-ratio of two softmaxes is clipped here, as the authors' guards of 1e-8 do. */
 const largestLogRatio = 18;
 
-export function alignmentLoss(inputs: AlignmentInputs, { attached, sharpness }: AlignmentOptions): tf.Scalar {
+export function alignmentLoss(inputs: AlignmentInputs, options: AlignmentOptions): tf.Scalar {
+  const { attached } = options;
   const hold = <T extends tf.Tensor>(x: T): T => (attached ? x : stopGradient(x));
   const [requests, candidates, width] = inputs.latent.shape;
   const counted = tf.maximum(overWorkers(tf.sum(inputs.mask)), tf.scalar(1));
-  const meanOf = (distances: tf.Tensor3D) => {
-    const real = tf.mul(distances, tf.expandDims(inputs.mask, 2));
-    return tf.div(overWorkers(tf.sum(real)), tf.mul(counted, distances.shape[2]));
-  };
+  const logSoftness = softness(inputs.mask, options);
   let residual = tf.reshape<tf.Rank.R2>(hold(inputs.latent), [requests * candidates, width]);
   let attended: tf.Tensor3D = stopGradient(inputs.teacher);
   let total = tf.scalar(0);
@@ -55,8 +57,8 @@ export function alignmentLoss(inputs: AlignmentInputs, { attached, sharpness }: 
       candidates,
       count,
     ]);
-    const logP = logSoftness(rawDistances, sharpness, meanOf);
-    const logPbar = logSoftness(batchedDistances(attended, personal), sharpness, meanOf);
+    const logP = logSoftness(rawDistances);
+    const logPbar = logSoftness(batchedDistances(attended, personal));
     const ratio = tf.clipByValue(tf.sub(logP, logPbar), -largestLogRatio, largestLogRatio);
     const divergence = tf.sum(tf.mul(tf.sub(tf.exp(logP), tf.exp(logPbar)), ratio), 2);
     total = tf.add(total, tf.div(tf.sum(tf.mul(divergence, inputs.mask)), counted));
@@ -67,15 +69,19 @@ export function alignmentLoss(inputs: AlignmentInputs, { attached, sharpness }: 
   return total;
 }
 
-/** log softmax of the negative distances, scaled so that their mean over real candidates is `sharpness` (or not at all). */
-function logSoftness(
-  distances: tf.Tensor3D,
-  sharpness: number,
-  meanOf: (distances: tf.Tensor3D) => tf.Tensor,
-): tf.Tensor3D {
-  if (sharpness === 0) return tf.logSoftmax(tf.neg(distances));
-  const scale = stopGradient(tf.div(sharpness, tf.add(meanOf(distances), 1e-12)));
-  return tf.logSoftmax(tf.neg(tf.mul(distances, scale)));
+/** log softmax of negative distances, scaled so that their mean over the real candidates of the first requests is `sharpness` (or not at all). */
+function softness(mask: tf.Tensor2D, { sharpness, scaleRequests }: AlignmentOptions) {
+  if (sharpness === 0) return (distances: tf.Tensor3D) => tf.logSoftmax(tf.neg(distances));
+  const requests = Math.min(mask.shape[0], scaleRequests);
+  const first = firstRequests(requests);
+  const real = tf.expandDims(first(mask), 2);
+  const candidates = tf.maximum(overWorkers(tf.sum(real)), tf.scalar(1));
+  return (distances: tf.Tensor3D) => {
+    const sum = overWorkers(tf.sum(tf.mul(first(distances), real)), requests);
+    const mean = tf.div(sum, tf.mul(candidates, distances.shape[2]));
+    const scale = stopGradient(tf.div(sharpness, tf.add(mean, 1e-12)));
+    return tf.logSoftmax(tf.neg(tf.mul(distances, scale)));
+  };
 }
 
 /** |v - x|^2 within each request: [request, candidate, width] x [request, code, width] -> [request, candidate, code]. */

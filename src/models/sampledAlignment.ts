@@ -1,6 +1,7 @@
 /** Codebook alignment on a part of a batch: attended codes of all codes are what it costs. */
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { ofThisWorker } from '../engine/workers/wholeBatch.js';
+import { firstRequests } from '../layers/firstRequests.js';
 import type { SequenceInput } from '../layers/inputs.js';
 import { alignmentLoss, type AlignmentInputs } from '../losses/alignment.js';
 
@@ -10,21 +11,12 @@ export interface AlignmentSettings {
   readonly alignmentAttached: boolean;
   readonly alignmentSharpness: number;
   readonly alignmentRequests: number;
+  readonly alignmentScaleRequests: number;
 }
 
 /** How many requests of a batch it is computed on. They are the first: rows are in random order, so this is an unbiased sample. */
 export const sampledRequests = (requests: number, { alignmentRequests }: AlignmentSettings): number =>
   Math.min(requests, ofThisWorker(alignmentRequests));
-
-/** The first requests of a tensor with leading axis [request]. */
-export const firstRequests =
-  (count: number) =>
-  <T extends tf.Tensor>(x: T): T =>
-    tf.slice(
-      x,
-      x.shape.map(() => 0),
-      [count, ...x.shape.slice(1)],
-    );
 
 export function firstSequences({ x, mask, vectors }: SequenceInput, count: number): SequenceInput {
   const first = firstRequests(count);
@@ -42,6 +34,10 @@ export function sampledAlignment(inputs: AlignmentInputs, settings: AlignmentSet
       codes: inputs.codes.map(first),
       mask: first(inputs.mask),
     },
-    { attached: settings.alignmentAttached, sharpness: settings.alignmentSharpness },
+    {
+      attached: settings.alignmentAttached,
+      sharpness: settings.alignmentSharpness,
+      scaleRequests: ofThisWorker(settings.alignmentScaleRequests),
+    },
   );
 }

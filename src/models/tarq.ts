@@ -34,6 +34,7 @@ import {
   type RequestInputs,
   type SequenceInput,
 } from '../layers/inputs.js';
+import { firstRequests } from '../layers/firstRequests.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
 import { dot, unit } from '../layers/normalize.js';
@@ -42,7 +43,6 @@ import { autoencoderLoss } from '../losses/autoencoder.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
 import { itemAutoencoder } from './itemAutoencoder.js';
 import {
-  firstRequests,
   firstSequences,
   sampledAlignment,
   sampledRequests,

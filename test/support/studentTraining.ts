@@ -19,7 +19,15 @@ const config = testConfig({
     checkpoint_every_seconds: 0.0001,
     schedule: { kind: 'cosine', warm_up_steps: 2, final_share: 0.1 },
   },
-  distill: { losses: { tutor: 0.5, click_b: 0.5, alignment_requests: 4, reconstruction: 1 } },
+  distill: {
+    losses: {
+      tutor: 0.5,
+      click_b: 0.5,
+      alignment_requests: 8,
+      alignment_scale_requests: 4,
+      reconstruction: 1,
+    },
+  },
 });
 
 /** `workers`: how many share the blocks of a step. */
