@@ -93,7 +93,7 @@ async function readSamples() {
     const encoder = new Encoder(transform, vocabularies);
     const users = await encodeEntities(stage, db, encoder, 'users', parquetSource(tables('users')));
     const items = await encodeEntities(stage, db, encoder, 'items', parquetSource(tables('items')));
-    const sequences = await encodeSequences(
+    const behaviours = await encodeSequences(
       stage,
       db,
       join(samples, 'sequences/part-00000.parquet'),
@@ -101,7 +101,7 @@ async function readSamples() {
       items,
     );
     const a = await encodeSet(stage, db, encoder, 'a', parts, tables('requests'), { users, items });
-    const sizes = { users: users.count, items: items.count, behaviours: sequences.items.length };
+    const sizes = { users: users.count, items: items.count, behaviours };
     await stage.write('encoded/index.json', (temporary) =>
       writeFile(temporary, indexText({ ...sizes, a, b: [] })),
     );

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testData } from '../../test/support/encoded.js';
+import { behavioursOf, testData } from '../../test/support/encoded.js';
 import { blockOf } from '../../test/support/models.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import { BatchAssembler } from './batches.js';
@@ -37,9 +37,7 @@ function expectRequest(batch: FeedBatch, set: 'a' | 'b', entry: ShardEntry, row:
   }
   const user = shard.user[row]!;
   const prefix = shard.behaviours[row]!;
-  const sequence = Array.from(
-    data.sequences.items.subarray(data.sequences.offsets[user], data.sequences.offsets[user]! + prefix),
-  );
+  const sequence = behavioursOf(data.sequences, user).slice(0, prefix);
   const newestFirst = sequence.toReversed().slice(0, 8);
   for (let age = 0; age < 8; age++) {
     expect(cell(`${set}/behaviour_mask`, r, age)).toBe(age < newestFirst.length ? 1 : 0);
@@ -136,6 +134,7 @@ describe('the order of an epoch', () => {
     split: 'train' as const,
     requests: 5 + i,
     candidates: 0,
+    positives: 0,
     maxCandidates: 1,
   }));
   const total = entries.reduce((sum, entry) => sum + entry.requests, 0);

@@ -11,6 +11,7 @@ import { internal } from '../errors.js';
 import type { EncodedData, SetName } from './encodedData.js';
 import type { FeatureGroup } from './inputLayout.js';
 import type { RequestRef } from './requestOrder.js';
+import { SequenceReader } from './sequences.js';
 import type { ShardEntry } from './shards.js';
 
 /** A block of a batch: requests of one set in a fixed shape. */
@@ -72,7 +73,7 @@ export class BatchAssembler {
   /** `atLeast`: what the lists are to be padded to where they are shorter. */
   assemble(blocks: readonly Block[], atLeast = shortestLists): FeedBatch {
     const arrays = new NamedArrays();
-    for (const block of blocks) this.fillBlock(block, arrays);
+    this.fillBlocks(blocks, arrays);
     const items = this.fillItems(arrays, atLeast.items);
     const rowCount = this.rows.count;
     const rowIds = new Int32Array(paddedLength(rowCount, atLeast.rows));
@@ -89,7 +90,21 @@ export class BatchAssembler {
     return this.assemble([]);
   }
 
-  private fillBlock({ shape, entries, refs, teacher }: Block, arrays: NamedArrays): void {
+  private fillBlocks(blocks: readonly Block[], arrays: NamedArrays): void {
+    if (blocks.length === 0) return;
+    const sequences = new SequenceReader(this.data.sequences);
+    try {
+      for (const block of blocks) this.fillBlock(block, sequences, arrays);
+    } finally {
+      sequences.close();
+    }
+  }
+
+  private fillBlock(
+    { shape, entries, refs, teacher }: Block,
+    sequences: SequenceReader,
+    arrays: NamedArrays,
+  ): void {
     const { data } = this;
     const { set, requests, candidates } = shape;
     const pairs = [requests, candidates];
@@ -126,7 +141,9 @@ export class BatchAssembler {
         teacherMask![to] = 1;
       }
       const userIndex = shard.user[row]!;
-      this.fillSequence(sequence, r, userIndex, shard.behaviours[row]!);
+      const prefix = shard.behaviours[row]!;
+      const length = Math.min(prefix, data.layout.behaviours);
+      this.fillSequence(sequence, r, sequences.latest(userIndex, prefix, length));
       const usersAt = userIndex * slots.users;
       const requestAt = row * slots.requests;
       for (const group of [user, context]) {
@@ -157,23 +174,19 @@ export class BatchAssembler {
     };
   }
 
-  /** The latest behaviours of a prefix of the user's sequence, newest first. */
+  /** Behaviours, which come oldest first, newest first. */
   private fillSequence(
     arrays: ReturnType<BatchAssembler['sequenceArrays']>,
     request: number,
-    user: number,
-    prefix: number,
+    behaviours: Int32Array,
   ): void {
-    const { offsets, items } = this.data.sequences;
-    const { behaviours: longest } = this.data.layout;
-    const end = offsets[user]! + prefix;
-    const length = Math.min(prefix, longest);
+    const { length } = behaviours;
+    const from = request * this.data.layout.behaviours;
     for (let age = 0; age < length; age++) {
-      const to = request * longest + age;
-      arrays.items[to] = this.items.place(items[end - 1 - age]!);
-      arrays.mask[to] = 1;
+      arrays.items[from + age] = this.items.place(behaviours[length - 1 - age]!);
+      arrays.mask[from + age] = 1;
     }
-    if (arrays.match) this.fillMatches(arrays.match, request, items.subarray(end - length, end));
+    if (arrays.match) this.fillMatches(arrays.match, request, behaviours);
   }
 
   /** Per field the distinct known values of the behaviours, ascending, with their counts. */

@@ -4,7 +4,8 @@ import { EncodedData } from './encodedData.js';
 import type { Transform } from './features.js';
 import { inputLayout } from './inputLayout.js';
 import type { ItemVectors } from './itemVectors.js';
-import { readEntities, readIndex, readSequences } from './shards.js';
+import { readSequences } from './sequences.js';
+import { readEntities, readIndex } from './shards.js';
 
 /** `width`: of the embeddings. `vectors`: what the user codes items by, where that is not what is learned. */
 export function openEncodedData(

@@ -9,9 +9,7 @@ import {
   indexText,
   readEntities,
   readIndex,
-  readSequences,
   readShard,
-  sequencesBytes,
   shardBytes,
   type Shard,
 } from './shards.js';
@@ -75,7 +73,7 @@ describe('encoded shards', () => {
     for (const array of [user, slots, items, label, weight]) expect(array.buffer).toBe(requestId.buffer);
   });
 
-  it('hold entities and sequences', async () => {
+  it('hold entities', async () => {
     const folder = await temporaryFolder();
     const entities = {
       count: 2,
@@ -86,9 +84,6 @@ describe('encoded shards', () => {
     const bytes = entitiesBytes('item_id', entities, { slots: 2, numbers: 0 });
     await writeFile(join(folder, 'items.arrow'), bytes);
     expect(readEntities(join(folder, 'items.arrow'))).toEqual(entities);
-    const sequences = { offsets: Int32Array.of(0, 0, 3), items: Int32Array.of(7, 8, 7) };
-    await writeFile(join(folder, 'sequences.arrow'), sequencesBytes(sequences));
-    expect(readSequences(join(folder, 'sequences.arrow'))).toEqual(sequences);
   });
 
   it('are listed by an index in snake_case', async () => {
@@ -98,13 +93,14 @@ describe('encoded shards', () => {
       split: 'train',
       requests: 2,
       candidates: 5,
+      positives: 1,
       maxCandidates: 3,
     } as const;
     const index = { users: 1, items: 2, behaviours: 3, a: [entry], b: [] };
     const text = indexText(index);
     expect(text).toContain('"max_candidates": 3');
     await writeFile(path, text);
-    expect(readIndex(path)).toEqual({ version: 1, ...index });
+    expect(readIndex(path)).toEqual({ version: 2, ...index });
   });
 
   it('that are damaged are told of as such', async () => {

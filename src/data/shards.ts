@@ -4,7 +4,7 @@
  *
  *   encoded/a/part-00000.arrow, encoded/b/…   requests with their candidates
  *   encoded/users.arrow, encoded/items.arrow   slots and numbers of every user and item, by id; the row is the index
- *   encoded/sequences.arrow                    behaviours of each user as item indices, oldest first
+ *   encoded/sequences.arrow, encoded/behaviours.i32   the behaviours of each user (sequences.ts)
  *   encoded/index.json                         which shards there are, of which split, and all sizes
  */
 import { readFileSync } from 'node:fs';
@@ -42,12 +42,6 @@ export interface Entities {
   readonly numbers: Float32Array; // [entity · number]
 }
 
-/** Behaviours of each user, oldest first. */
-export interface Sequences {
-  readonly offsets: Int32Array; // [user + 1]
-  readonly items: Int32Array; // [behaviour]
-}
-
 export const splits = ['train', 'validation', 'test'] as const;
 export type Split = (typeof splits)[number];
 
@@ -57,6 +51,8 @@ export interface ShardEntry {
   readonly split: Split;
   readonly requests: number;
   readonly candidates: number;
+  /** Candidates with label 1. */
+  readonly positives: number;
   /** Most candidates of one request. */
   readonly maxCandidates: number;
 }
@@ -70,7 +66,7 @@ export interface EncodedIndex {
   readonly b: readonly ShardEntry[];
 }
 
-const indexVersion = 1;
+const indexVersion = 2;
 
 // -------------------------------------------------------------------------------------------------------------- writing
 
@@ -102,10 +98,6 @@ export function entitiesBytes(
     slots: { kind: 'fixed', values: entities.slots, width: widths.slots },
     numbers: { kind: 'fixed', values: entities.numbers, width: widths.numbers },
   });
-}
-
-export function sequencesBytes({ offsets, items }: Sequences): Uint8Array {
-  return arrowBytes(offsets.length - 1, { items: { kind: 'list', values: items, offsets } });
 }
 
 export function indexText(index: Omit<EncodedIndex, 'version'>): string {
@@ -146,11 +138,6 @@ export function readEntities(path: string): Entities {
     slots: file.values('slots', Int32Array),
     numbers: file.values('numbers', Float32Array),
   };
-}
-
-export function readSequences(path: string): Sequences {
-  const file = new ArrowFile(path, 'shared');
-  return { offsets: file.offsets('items'), items: file.values('items', Int32Array) };
 }
 
 /** The index of a run's encoded samples; its hash was verified, so that only its version can differ from what is written here. */

@@ -11,15 +11,8 @@ import { featureSelect } from '../data/featureColumns.js';
 import { featuresOf, type FeatureSource } from '../data/features.js';
 import { IdIndex } from '../data/idIndex.js';
 import { parquetSource } from '../data/parquet.js';
-import {
-  entitiesBytes,
-  sequencesBytes,
-  shardBytes,
-  type Entities,
-  type Sequences,
-  type Shard,
-  type ShardEntry,
-} from '../data/shards.js';
+import { behavioursFile, sequencesBytes } from '../data/sequences.js';
+import { entitiesBytes, shardBytes, type Entities, type Shard, type ShardEntry } from '../data/shards.js';
 import { internal } from '../errors.js';
 import type { Stage } from '../run/stage.js';
 import type { Part } from './parts.js';
@@ -59,38 +52,42 @@ export async function encodeEntities(
   return { ...entities, index: new IdIndex(ids) };
 }
 
-/** Behaviours of each user, oldest first, from the rows of `sequences`; users without a request or attributes are left out. */
+/**
+ * Behaviours of each user, oldest first, from the rows of `sequences` in their order; users without a request or attributes are left out.
+ * Returns how many there are.
+ */
 export async function encodeSequences(
   stage: Stage,
   db: Duckdb,
   path: string,
   users: IndexedEntities,
   items: IndexedEntities,
-): Promise<Sequences> {
-  const source = parquetSource(path);
-  const offsets = new Int32Array(users.count + 1);
-  for await (const batch of db.stream(
-    `SELECT user_id, CAST(count(*) AS INTEGER) AS n FROM ${source} GROUP BY user_id ORDER BY user_id`,
-  )) {
-    const places = users.index.placesOf(bigints(batch, 'user_id'));
-    const counts = scalar(batch, 'n').values;
-    places.forEach((user, i) => {
-      if (user >= 0) offsets[user + 1] = Number(counts[i]);
-    });
+): Promise<number> {
+  const counts = new Int32Array(users.count);
+  let behaviours = 0;
+  async function* known(): AsyncGenerator<Uint8Array> {
+    let last = 0;
+    for await (const batch of db.stream(`SELECT user_id, item_id FROM ${parquetSource(path)}`)) {
+      const places = users.index.placesOf(bigints(batch, 'user_id'));
+      const seen = items.index.placesOf(bigints(batch, 'item_id'));
+      let kept = 0;
+      places.forEach((user, i) => {
+        if (user < 0) return;
+        if (user < last) internal(`${path} is not in the order of its users`); // which is that of their indices
+        last = user;
+        counts[user]!++;
+        seen[kept++] = seen[i]!;
+      });
+      behaviours += kept;
+      yield new Uint8Array(seen.buffer, 0, 4 * kept);
+    }
   }
-  for (let user = 0; user < users.count; user++) offsets[user + 1]! += offsets[user]!;
-
-  const behaviours = new Int32Array(offsets[users.count]!);
-  let at = 0; // users come in ascending order of id, which is the order of their indices
-  const rows = `SELECT user_id, item_id FROM ${source} ORDER BY user_id, event_ts, event_type, item_id`;
-  for await (const batch of db.stream(rows)) {
-    const places = users.index.placesOf(bigints(batch, 'user_id'));
-    const seen = items.index.placesOf(bigints(batch, 'item_id'));
-    for (let i = 0; i < batch.rows; i++) if (places[i]! >= 0) behaviours[at++] = seen[i]!;
-  }
-  const sequences = { offsets, items: behaviours };
-  await writeBytes(stage, 'encoded/sequences.arrow', users.count, () => sequencesBytes(sequences));
-  return sequences;
+  await stage.write(`encoded/${behavioursFile}`, async (temporary) => {
+    await writeFile(temporary, known());
+    return behaviours;
+  });
+  await writeBytes(stage, 'encoded/sequences.arrow', users.count, () => sequencesBytes(counts));
+  return behaviours;
 }
 
 /** The shards of one set; `look` sees each of them. */
@@ -113,8 +110,8 @@ export async function encodeSet(
     await writeBytes(stage, `encoded/${file}`, shard.requests, () =>
       shardBytes(shard, widthsOf(encoder, 'requests')),
     );
-    const { split, candidates, maxCandidates } = part;
-    entries.push({ file, split, requests: part.requests, candidates, maxCandidates });
+    const { split, candidates, positives, maxCandidates } = part;
+    entries.push({ file, split, requests: part.requests, candidates, positives, maxCandidates });
     look(part, shard);
     task.update(sum(entries.map((entry) => entry.requests)));
   }

@@ -16,6 +16,7 @@ export interface Part {
   readonly split: Split;
   readonly requests: number;
   readonly candidates: number;
+  readonly positives: number;
   readonly maxCandidates: number;
 }
 
@@ -54,7 +55,9 @@ export async function writeSet(
         metadata.schema_version,
       );
       const split = splits.find((known) => known === scalar(batch, 'split').values[0])!; // groupRequests wrote it
-      parts.push({ name, split, ...sizesOf(batch) });
+      const sizes = sizesOf(batch);
+      parts.push({ name, split, ...sizes });
+      counts[split].positives += sizes.positives;
       count(batch, counts[split]);
     }
   });
@@ -62,10 +65,12 @@ export async function writeSet(
 }
 
 function sizesOf(batch: Batch) {
-  const { offsets } = list(batch, 'label');
+  const { offsets, child: labels } = list(batch, 'label');
   let maxCandidates = 0;
   for (let i = 0; i < batch.rows; i++) maxCandidates = Math.max(maxCandidates, offsets[i + 1]! - offsets[i]!);
-  return { requests: batch.rows, candidates: offsets[batch.rows]!, maxCandidates };
+  let positives = 0;
+  for (let i = 0; i < labels.values.length; i++) if (labels.values[i] === 1) positives++;
+  return { requests: batch.rows, candidates: offsets[batch.rows]!, positives, maxCandidates };
 }
 
 const noCounts = (): SplitCounts => ({
@@ -88,7 +93,6 @@ function count(batch: Batch, counts: SplitCounts): void {
     if (behaviours[i] === 0) counts.withoutHistory++;
   }
   for (let i = 0; i < labels.values.length; i++) {
-    if (labels.values[i] === 1) counts.positives++;
     const kind = String(kinds[i]);
     if (kind !== '') counts.negatives[kind]! += 1;
   }

@@ -17,7 +17,7 @@ const logs: StageDefinition = {
 
 const samples: StageDefinition = {
   name: 'samples',
-  version: 1,
+  version: 2,
   reads: () => ['logs'],
   // Embeddings belong to the models.
   settings: ({ samples, features }) => ({ samples, features: without(features, 'initScale', 'width') }),

@@ -12,9 +12,11 @@ import {
   shown,
   together,
 } from '../../test/support/logRows.js';
+import { behavioursOf } from '../../test/support/encoded.js';
 import { randomLogs, shuffled } from '../../test/support/randomLogs.js';
 import { parseTransform } from '../data/features.js';
-import { readEntities, readIndex, readSequences, readShard } from '../data/shards.js';
+import { readSequences } from '../data/sequences.js';
+import { readEntities, readIndex, readShard } from '../data/shards.js';
 
 describe('the request of sample-construction.md 11.1', () => {
   const logs = together(otherDays, {
@@ -208,7 +210,7 @@ describe('samples of a random log', () => {
     expect(index).toMatchObject({
       users: users.count,
       items: items.count,
-      behaviours: sequences.items.length,
+      behaviours: sequences.starts.at(-1),
     });
 
     for (const set of ['a', 'b'] as const) {
@@ -244,6 +246,7 @@ describe('samples of a random log', () => {
         expect(entry).toMatchObject({ requests: shard.requests, candidates: shard.items.length });
         const lengths = Array.from(shard.offsets.slice(1), (end, r) => end - shard.offsets[r]!);
         expect(entry.maxCandidates).toBe(Math.max(...lengths));
+        expect(entry.positives).toBe(shard.label.filter((label) => label === 1).length);
         expect(shard.slots).toHaveLength(shard.requests); // one hashed feature of the request
       }
     }
@@ -256,8 +259,8 @@ describe('samples of a random log', () => {
       wanted.set(user, [...(wanted.get(user) ?? []), row.item_id as bigint]);
     }
     users.ids.forEach((user, i) => {
-      const behaviours = sequences.items.slice(sequences.offsets[i], sequences.offsets[i + 1]);
-      expect(Array.from(behaviours, (item) => items.ids[item])).toEqual(wanted.get(user) ?? []);
+      const behaviours = behavioursOf(sequences, i);
+      expect(behaviours.map((item) => items.ids[item])).toEqual(wanted.get(user) ?? []);
     });
 
     // The row of an item is that of its own id.

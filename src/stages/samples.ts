@@ -81,7 +81,7 @@ export async function buildSamples(stage: Stage, config: Config): Promise<StageR
     const encoder = new Encoder(transform, vocabularies);
     const users = await encodeEntities(stage, db, encoder, 'users', featureRelations.users);
     const items = await encodeEntities(stage, db, encoder, 'items', featureRelations.items);
-    const sequences = await encodeSequences(stage, db, join(stage.folder, sequencesFile), users, items);
+    const behaviours = await encodeSequences(stage, db, join(stage.folder, sequencesFile), users, items);
     const entities = { users, items };
     const coverage = new Coverage(transform, entities);
     const shardsA = await encodeSet(
@@ -97,7 +97,7 @@ export async function buildSamples(stage: Stage, config: Config): Promise<StageR
       },
     );
     const shardsB = await encodeSet(stage, db, encoder, 'b', b.parts, files.requests, entities);
-    const sizes = { users: users.count, items: items.count, behaviours: sequences.items.length };
+    const sizes = { users: users.count, items: items.count, behaviours };
     const index = indexText({ ...sizes, a: shardsA, b: shardsB });
     await stage.write('encoded/index.json', (temporary) => writeFile(temporary, index));
 

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import type { EncodedData } from '../../src/data/encodedData.js';
 import { openEncodedData } from '../../src/data/openEncodedData.js';
 import { parseTransform, type Transform } from '../../src/data/features.js';
+import { behavioursFile, SequenceReader, sequencesBytes, type Sequences } from '../../src/data/sequences.js';
 import {
   entitiesBytes,
   indexText,
-  sequencesBytes,
   shardBytes,
   type Shard,
   type ShardEntry,
@@ -199,6 +199,7 @@ export function testData(
         split,
         requests: count,
         candidates: shard.items.length,
+        positives: shard.label.reduce((sum, label) => sum + label, 0),
         maxCandidates: Math.max(...sizes),
       };
     });
@@ -252,8 +253,9 @@ export function testData(
   );
   writeFileSync(
     join(folder, 'sequences.arrow'),
-    sequencesBytes({ offsets, items: Int32Array.from(behaviours) }),
+    sequencesBytes(Int32Array.from({ length: users }, (_, user) => offsets[user + 1]! - offsets[user]!)),
   );
+  writeFileSync(join(folder, behavioursFile), Int32Array.from(behaviours));
   writeFileSync(join(folder, 'index.json'), indexText({ users, items, behaviours: behaviours.length, a, b }));
   const vectors = RandomStream.of(seed, 'item vectors').normals(items * vectorWidth);
   const transform = { ...testTransform, sequence: { ...testTransform.sequence, maxLength: longest } };
@@ -266,3 +268,12 @@ export function testData(
 }
 
 const ids = (count: number) => BigInt64Array.from({ length: count }, (_, i) => BigInt(1000 + i));
+
+/** All behaviours of a user, oldest first. */
+export function behavioursOf(sequences: Sequences, user: number): number[] {
+  const reader = new SequenceReader(sequences);
+  const count = sequences.starts[user + 1]! - sequences.starts[user]!;
+  const behaviours = [...reader.latest(user, count, count)];
+  reader.close();
+  return behaviours;
+}
