@@ -9,7 +9,7 @@ const floors = [
   ['data'],
   ['engine'],
   ['config'],
-  ['errors'],
+  ['errors', 'memory'],
 ];
 const path = (room) => `^src/${room}(/|\\.ts$)`;
 

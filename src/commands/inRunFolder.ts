@@ -2,11 +2,11 @@
 import type { LoadedConfig } from '../config/load.js';
 import { resolvedText } from '../config/resolved.js';
 import type { WorkerProcess } from '../engine/workers/mpi.js';
+import { keepLittleMemory } from '../memory.js';
 import { openRunFolder } from '../run/folder.js';
 import type { Run } from '../run/graph.js';
 import { openProgress } from '../run/progress.js';
 import { stages } from '../stages/index.js';
-import { returnMemory } from './returnMemory.js';
 
 const signals = { SIGINT: 2, SIGTERM: 15 } as const;
 
@@ -16,7 +16,7 @@ export async function inRunFolder<T>(
   workers?: WorkerProcess,
 ): Promise<T> {
   const { config } = loaded;
-  await returnMemory();
+  await keepLittleMemory();
   const progress = openProgress();
   const release = await openRunFolder(config.run, resolvedText(loaded), progress);
   const forget = onSignal(release);

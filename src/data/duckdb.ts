@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBDataChunk } from '@duckdb/node-api';
 import bindings, { type Vector } from '@duckdb/node-bindings';
 import { CascadeError } from '../errors.js';
+import { collectYoung } from '../memory.js';
 import {
   allocate,
   type Batch,
@@ -81,10 +82,11 @@ export class Duckdb {
     const result = await this.guard(() => this.connection.stream(sql));
     const names = result.columnNames();
     const types = result.columnTypes().map(String);
-    for (;;) {
+    for (let chunks = 1; ; chunks++) {
       const chunk = await this.guard(() => result.fetchChunk());
       if (!chunk || chunk.rowCount === 0) return;
       yield readChunk(chunk, names, types);
+      if (chunks % chunksBetweenCollections === 0) collectYoung();
     }
   }
 
@@ -141,6 +143,12 @@ export class Duckdb {
     }
   }
 }
+
+/**
+ * A chunk is a few hundred kilobytes outside of JavaScript, whose garbage collector sees some bytes of it and no need to hurry. The
+ * chunks that have been read die young: six million rows of five columns take 11 MB and not 110, and three quarters of the time.
+ */
+const chunksBetweenCollections = 16;
 
 async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
   const connection = await instance.connect();

@@ -1,16 +1,17 @@
 /**
- * The encoded samples of a run, opened for training: users, items and sequences in memory (they grow with the vocabulary, not with
- * the rows), shards read one window at a time.
+ * The encoded samples of a run, opened for training: users and items in memory (they grow with the vocabulary, not with the rows), shards
+ * read one window at a time, sequences where they lie.
  */
 import { join } from 'node:path';
 import type { Transform } from './features.js';
+import { collectAll } from '../memory.js';
 import type { InputLayout } from './inputLayout.js';
 import type { ItemVectors } from './itemVectors.js';
+import type { Sequences } from './sequences.js';
 import {
   readShard,
   type EncodedIndex,
   type Entities,
-  type Sequences,
   type Shard,
   type ShardEntry,
   type Split,
@@ -31,6 +32,9 @@ export interface OpenedData {
   readonly vectors: ItemVectors | null;
 }
 
+/** Bytes of shards that are not waited for to be collected: of their objects the garbage collector sees a few, old by then. */
+const collectedBytes = 2 ** 23;
+
 export class EncodedData {
   readonly transform: Transform;
   readonly layout: InputLayout;
@@ -40,6 +44,8 @@ export class EncodedData {
   readonly sequences: Sequences;
   readonly vectors: ItemVectors | null;
   private readonly open = new Map<string, Shard>();
+  /** Bytes of shards since the last collection. */
+  private letGo = 0;
 
   constructor(readonly opened: OpenedData) {
     ({
@@ -78,6 +84,13 @@ export class EncodedData {
   /** Lets go of every shard but these. */
   keep(entries: readonly ShardEntry[]): void {
     const kept = new Set(entries.map((entry) => entry.file));
-    for (const file of this.open.keys()) if (!kept.has(file)) this.open.delete(file);
+    for (const [file, { requestId }] of this.open) {
+      if (kept.has(file)) continue;
+      this.open.delete(file);
+      this.letGo += requestId.buffer.byteLength; // all arrays of a shard are its file's bytes
+    }
+    if (this.letGo < collectedBytes) return;
+    collectAll();
+    this.letGo = 0;
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { RandomStream } from '../engine/random.js';
 import { internal } from '../errors.js';
+import { collectYoung } from '../memory.js';
 import { pooledAuc } from './auc.js';
 import { percentileInterval, resampledUsers, type Estimate } from './bootstrap.js';
 import { ece, pcoc } from './calibration.js';
@@ -85,7 +86,7 @@ export function measure(options: MeasureOptions): Measurements {
 
 function measureModel(scored: ScoredModel, model: ModelName, options: MeasureOptions): Measured[] {
   const { users } = scored.layout;
-  const statistics = Object.entries(statisticsOf(scored, options.cutoffs, options.teacherTop));
+  const statistics = statisticsOf(scored, options.cutoffs, options.teacherTop);
   const resamples = users > 1 ? options.resamples : 0; // one user alone would seem certain
   const draws = statistics.map(() => new Float64Array(resamples).fill(Number.NaN));
   let r = 0;
@@ -102,30 +103,35 @@ function measureModel(scored: ScoredModel, model: ModelName, options: MeasureOpt
   });
 }
 
-/** Every metric by its name in the `metrics` table. */
+/** Every metric, with its name in the `metrics` table. What one was sorted and summed in is let go of before the next. */
 function statisticsOf(
   model: ScoredModel,
   cutoffs: readonly number[],
   teacherTop: number,
-): Record<string, Statistic> {
+): (readonly [metric: string, statistic: Statistic])[] {
   const { teacher } = model.layout;
   const at = (name: string, statistic: (k: number) => Statistic) =>
-    Object.fromEntries(cutoffs.map((k) => [`${name}@${k}`, statistic(k)]));
-  return {
-    auc: pooledAuc(model),
-    gauc: gauc(model),
-    request_auc: requestAuc(model),
-    logloss: logLoss(model),
-    ne: normalisedEntropy(model),
-    pcoc: pcoc(model),
-    ece: ece(model),
+    Object.fromEntries(cutoffs.map((k) => [`${name}@${k}`, () => statistic(k)]));
+  const metrics: Record<string, () => Statistic> = {
+    auc: () => pooledAuc(model),
+    gauc: () => gauc(model),
+    request_auc: () => requestAuc(model),
+    logloss: () => logLoss(model),
+    ne: () => normalisedEntropy(model),
+    pcoc: () => pcoc(model),
+    ece: () => ece(model),
     ...at('ndcg', (k) => ndcg(model, k)),
     ...at('recall', (k) => recall(model, k)),
     ...(teacher && {
       ...at('teacher_ndcg', (k) => teacherNdcg(model, teacher, k)),
       ...at('teacher_recall', (k) => teacherRecall(model, teacher, k, teacherTop)),
-      teacher_opa: pairAccuracy(model, teacher),
-      teacher_tau: kendallTau(model, teacher),
+      teacher_opa: () => pairAccuracy(model, teacher),
+      teacher_tau: () => kendallTau(model, teacher),
     }),
   };
+  return Object.entries(metrics).map(([metric, make]) => {
+    const statistic = make();
+    collectYoung();
+    return [metric, statistic];
+  });
 }

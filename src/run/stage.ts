@@ -7,6 +7,7 @@ import { isAbsolute, join, relative } from 'node:path';
 import type { Config } from '../config/config.js';
 import type { Duckdb } from '../data/duckdb.js';
 import { CascadeError, internal } from '../errors.js';
+import { returnFreed } from '../memory.js';
 import { sameTrace, sha256, traceOf, writeWhole } from './files.js';
 import { oneWorker, type Workers } from '../engine/workers/workers.js';
 import type { FileRecord, Manifest, StageName } from './manifest.js';
@@ -121,6 +122,7 @@ export class Stage {
     await writeWhole(path, async (temporary) => {
       rows = (await write(temporary)) ?? undefined;
     });
+    returnFreed(); // what the file was made of
     const record = await recordFile(this.runFolder, path);
     this.outputRecords.set(record.path, {
       ...record,

@@ -36,7 +36,7 @@ async function* inBatches(rows: ReturnType<typeof rowsOf>, sizes: readonly numbe
 
 async function partsOf(rows: AsyncIterable<Batch>, maxRequests: number): Promise<Batch[]> {
   const parts: Batch[] = [];
-  for await (const part of groupRequests(rows, maxRequests)) parts.push(part);
+  for await (const part of groupRequests(rows, maxRequests)) parts.push(structuredClone(part));
   return parts;
 }
 

@@ -4,12 +4,12 @@
  */
 import {
   allocate,
-  columnsOf,
   type Batch,
-  type Cell,
   type Column,
   type ScalarColumn,
+  type ScalarType,
   type Schema,
+  type Values,
 } from '../data/columns.js';
 import { splits } from '../data/shards.js';
 import { internal } from '../errors.js';
@@ -38,9 +38,9 @@ export const sampleSchema = {
   draw_prob: 'FLOAT[]',
 } as const satisfies Schema;
 
-/** Parts of whole requests from rows in the order of rows.ts. */
+/** Parts of whole requests from rows in the order of rows.ts. A part's arrays are written again for the next one. */
 export async function* groupRequests(rows: AsyncIterable<Batch>, maxRequests: number): AsyncGenerator<Batch> {
-  let part = new Part();
+  const part = new Part();
   let request: unknown;
   let split: unknown;
   for await (const batch of rows) {
@@ -51,8 +51,8 @@ export async function* groupRequests(rows: AsyncIterable<Batch>, maxRequests: nu
       if (requestOf[row] === request) continue;
       if (part.requests === maxRequests || (part.requests > 0 && splitOf[row] !== split)) {
         part.take(batch, from, row);
-        yield part.finish();
-        part = new Part();
+        yield part.finished();
+        part.clear();
         from = row;
       }
       request = requestOf[row];
@@ -61,69 +61,139 @@ export async function* groupRequests(rows: AsyncIterable<Batch>, maxRequests: nu
     }
     part.take(batch, from, batch.rows);
   }
-  if (part.requests > 0) yield part.finish();
+  if (part.requests > 0) yield part.finished();
 }
 
 class Part {
-  /** Ranges of the batches that the part's rows came in. */
-  private readonly pieces: { batch: Batch; from: number; to: number }[] = [];
-  private readonly requestRows: Record<keyof typeof requestSchema, Cell>[] = [];
+  /** One value a request. */
+  private readonly ofRequests = growing(requestColumns);
+  private readonly days: string[] = [];
+  private split = '';
   private readonly offsets: number[] = [];
+  private readonly candidates = growing(candidateColumns);
   private rows = 0;
 
   get requests(): number {
-    return this.requestRows.length;
+    return this.days.length;
   }
 
   /** A request begins at this row, `ahead` rows after those taken so far. */
   begin(batch: Batch, row: number, ahead: number): void {
-    const cell = (name: keyof typeof longRow) => scalar(batch, name).values[row]!;
     this.offsets.push(this.rows + ahead);
-    this.requestRows.push({
-      request_id: cell('request_id'),
-      user_id: cell('user_id'),
-      request_ts: cell('ts'),
-      dt: cell('dt'),
-      split: splits[Number(cell('split'))]!,
-      n_behaviours: cell('n_behaviours'),
-    });
+    for (const name of requestColumns)
+      this.ofRequests[name].append(scalar(batch, name), row, row + 1, this.requests);
+    this.days.push(String(scalar(batch, 'dt').values[row]));
+    this.split = splits[Number(scalar(batch, 'split').values[row])]!;
   }
 
   take(batch: Batch, from: number, to: number): void {
-    if (to > from) this.pieces.push({ batch, from, to });
+    for (const name of candidateColumns)
+      this.candidates[name].append(scalar(batch, name), from, to, this.rows);
     this.rows += to - from;
   }
 
-  finish(): Batch {
+  finished(): Batch {
     const offsets = Int32Array.from([...this.offsets, this.rows]);
-    const list = (child: ScalarColumn): Column => ({ offsets, child });
+    const list = (name: CandidateColumn): Column => ({
+      offsets,
+      child: this.candidates[name].first(this.rows),
+    });
     const candidates: Record<Exclude<keyof typeof sampleSchema, keyof typeof requestSchema>, Column> = {
-      item_ids: list(this.joined('item_id')),
-      label: list(this.joined('label')),
-      exposed: list(this.joined('exposed')),
-      stage: list(this.joined('stage')),
-      negative_kind: list(inWords(this.joined('negative_kind'))),
-      weight: list(this.joined('weight')),
-      incl_prob: list(this.joined('incl_prob')),
-      draw_prob: list(this.joined('draw_prob')),
+      item_ids: list('item_id'),
+      label: list('label'),
+      exposed: list('exposed'),
+      stage: list('stage'),
+      negative_kind: { offsets, child: inWords(this.candidates.negative_kind.first(this.rows)) },
+      weight: list('weight'),
+      incl_prob: list('incl_prob'),
+      draw_prob: list('draw_prob'),
     };
-    const { columns } = columnsOf(requestSchema, this.requestRows);
-    return { rows: this.requests, columns: { ...columns, ...candidates } };
+    const { requests } = this;
+    const ofRequest = (name: RequestColumn): Column => this.ofRequests[name].first(requests);
+    const columns: Record<keyof typeof requestSchema, Column> = {
+      request_id: ofRequest('request_id'),
+      user_id: ofRequest('user_id'),
+      request_ts: ofRequest('ts'),
+      dt: { values: [...this.days] },
+      split: { values: new Array<string>(requests).fill(this.split) },
+      n_behaviours: ofRequest('n_behaviours'),
+    };
+    return { rows: requests, columns: { ...columns, ...candidates } };
   }
 
-  private joined(name: Exclude<keyof typeof longRow, 'dt'>): ScalarColumn {
-    const values = allocate(longRow[name], this.rows);
-    const nulls = new Uint8Array(this.rows);
-    let at = 0;
-    for (const { batch, from, to } of this.pieces) {
-      const column = scalar(batch, name);
-      if (Array.isArray(values) || Array.isArray(column.values)) internal(`${name} is no number`);
-      values.set(column.values.subarray(from, to) as never, at); // both are of the type that longRow states
-      if (column.nulls) nulls.set(column.nulls.subarray(from, to), at);
-      at += to - from;
-    }
+  clear(): void {
+    this.days.length = 0;
+    this.offsets.length = 0;
+    this.rows = 0;
+  }
+}
+
+const requestColumns = [
+  'request_id',
+  'user_id',
+  'ts',
+  'n_behaviours',
+] as const satisfies readonly LongColumn[];
+type RequestColumn = (typeof requestColumns)[number];
+
+const candidateColumns = [
+  'item_id',
+  'label',
+  'exposed',
+  'stage',
+  'negative_kind',
+  'weight',
+  'incl_prob',
+  'draw_prob',
+] as const satisfies readonly LongColumn[];
+type CandidateColumn = (typeof candidateColumns)[number];
+
+type LongColumn = keyof typeof longRow;
+
+const growing = <T extends LongColumn>(names: readonly T[]) =>
+  Object.fromEntries(names.map((name) => [name, new GrowingColumn(longRow[name])])) as Record<
+    T,
+    GrowingColumn
+  >; // the names just gone through
+
+/** Values with nulls in arrays that grow and are used again. */
+class GrowingColumn {
+  private values: Numbers;
+  private nulls = new Uint8Array(0);
+
+  constructor(private readonly type: ScalarType) {
+    this.values = numbers(type, 0);
+  }
+
+  /** Appends rows `from` to `to` of a column behind the first `at` values. */
+  append({ values, nulls }: ScalarColumn, from: number, to: number, at: number): void {
+    const end = at + to - from;
+    if (end > this.values.length) this.grow(Math.max(end, 2 * this.values.length));
+    this.values.set((values as Numbers).subarray(from, to) as never, at); // both are of the type that longRow states
+    if (nulls) this.nulls.set(nulls.subarray(from, to), at);
+    else this.nulls.fill(0, at, end);
+  }
+
+  first(count: number): ScalarColumn {
+    const values = this.values.subarray(0, count);
+    const nulls = this.nulls.subarray(0, count);
     return nulls.includes(1) ? { values, nulls } : { values };
   }
+
+  private grow(length: number): void {
+    const { values, nulls } = this;
+    this.values = numbers(this.type, length);
+    this.values.set(values as never); // as above
+    this.nulls = new Uint8Array(length);
+    this.nulls.set(nulls);
+  }
+}
+
+type Numbers = Exclude<Values, string[]>;
+
+function numbers(type: ScalarType, length: number): Numbers {
+  const values = allocate(type, length);
+  return Array.isArray(values) ? internal(`${type} is no number`) : values;
 }
 
 function inWords({ values: codes }: ScalarColumn): ScalarColumn {

@@ -15,6 +15,7 @@ import { readModel } from '../engine/modelFile.js';
 import { SeededTable } from '../engine/tables/seededTable.js';
 import { modelState, type Initial, type ModelState } from '../engine/state.js';
 import { CascadeError } from '../errors.js';
+import { collectAll, returnFreed } from '../memory.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { studentCodes, type ModelFrame } from '../models/registry.js';
 import type { Stage } from '../run/stage.js';
@@ -51,6 +52,8 @@ export class Workbench {
   /** No batch is asked for any more: the memory of their thread is free for what follows, above all the SQL engine's. */
   endBatches(): void {
     this.batches.close();
+    collectAll();
+    returnFreed();
   }
 
   get frame(): ModelFrame {
@@ -142,10 +145,8 @@ function baseLogit(data: EncodedData): number {
   let rows = 0;
   let positives = 0;
   for (const entry of data.shards('a', 'train')) {
-    const { label } = data.shard(entry);
-    rows += label.length;
-    for (const value of label) positives += value;
-    data.keep([]);
+    rows += entry.candidates;
+    positives += entry.positives;
   }
   if (positives === 0 || positives === rows) {
     throw new CascadeError({
