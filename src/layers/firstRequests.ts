@@ -1,13 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 
-/** The first requests of a tensor with leading axis [request]. */
+/** The first requests of a tensor with leading axis [request]; `count` may be more than there are. */
 export const firstRequests =
   (count: number) =>
   <T extends tf.Tensor>(x: T): T =>
-    count >= x.shape[0]
-      ? x
-      : tf.slice(
-          x,
-          x.shape.map(() => 0),
-          [count, ...x.shape.slice(1)],
-        );
+    tf.slice(
+      x,
+      x.shape.map(() => 0),
+      [Math.min(count, x.shape[0]), ...x.shape.slice(1)],
+    );

@@ -23,7 +23,7 @@ export function pcoc({ layout, probabilities }: ScoredModel): Statistic {
 /** `edges` are the inner boundaries of the bins, ascending; a prediction on an edge belongs to the bin above it. */
 export function ece(model: ScoredModel, edges = equalMassEdges(model)): Statistic {
   const { layout } = model;
-  const binOf = Uint8Array.from(model.probabilities, (p) => binAmong(edges, p));
+  const binOf = Uint16Array.from(model.probabilities, (p) => binAmong(edges, p));
   return {
     n: layout.candidates,
     leftOut: 0,

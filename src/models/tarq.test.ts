@@ -158,7 +158,7 @@ describe('in training', () => {
     const [lookedUp, attended] = [gradientsWith(6), gradientsWith(5)];
     attended.tensors.forEach((tensor, i) => {
       // A bias of keys moves no softmax: its gradient is rounding, hence the floor.
-      const error = relativeError(lookedUp.tensors[i]!.dataSync(), tensor.dataSync(), 2e-2);
+      const error = relativeError(lookedUp.tensors[i]!.dataSync(), tensor.dataSync(), 1e-2);
       expect(error, attended.names[i]).toBeLessThan(1e-5);
     });
   });
