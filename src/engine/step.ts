@@ -163,7 +163,8 @@ export class TrainingStep {
       if (this.onHost) {
         const dense = { values: outputs[`gradient:vector:${name}`] as Float32Array, from: 0, factor };
         const { vector } = state;
-        optimizer.updateInPlace({ parameter: vector, slots, at: 0 }, dense, vector.length, scalars);
+        const place = { parameter: vector, slots, starts: [0], width: vector.length };
+        optimizer.updateInPlace(place, dense, scalars);
       }
       if (this.tables) continue;
       const values = outputs[`gradient:rows:${name}`] as Float32Array;

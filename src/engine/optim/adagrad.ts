@@ -18,13 +18,16 @@ export function adagrad(config: {
       const change = tf.div(tf.mul(gradient, learning_rate!), tf.add(tf.sqrt(newSum), config.epsilon));
       return { parameter: tf.sub(parameter, change), slots: [newSum] };
     },
-    updateInPlace({ parameter, slots: [sum], at }, { values, from, factor }, count, scalars) {
+    updateInPlace({ parameter, slots: [sum], starts, width }, { values, from, factor }, scalars) {
       const rate = scalars.learning_rate!;
-      for (let i = 0; i < count; i++) {
-        const gradient = values[from + i]! * factor;
-        const newSum = sum![at + i]! + gradient * gradient;
-        sum![at + i] = newSum;
-        parameter[at + i]! -= (rate * gradient) / (Math.sqrt(newSum) + config.epsilon);
+      let next = from;
+      for (const start of starts) {
+        for (let i = start; i < start + width; i++) {
+          const gradient = values[next++]! * factor;
+          const newSum = sum![i]! + gradient * gradient;
+          sum![i] = newSum;
+          parameter[i]! -= (rate * gradient) / (Math.sqrt(newSum) + config.epsilon);
+        }
       }
     },
   };

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { driftByAdam, updateByAdam } from './adamLoop.js';
 import type { Optimizer } from './optimizer.js';
 
 /**
@@ -34,17 +35,10 @@ export function adam(
       const decayed = weightDecay === 0 ? parameter : tf.mul(parameter, kept!);
       return { parameter: tf.sub(decayed, tf.div(tf.mul(newM, step_size!), root)), slots: [newM, newV] };
     },
-    updateInPlace({ parameter, slots, at }, { values, from, factor }, count, scalars) {
+    updateInPlace(place, gradient, scalars) {
       const kept = weightDecay === 0 ? 1 : scalars.kept!;
-      const rates = {
-        beta1,
-        beta2,
-        epsilon,
-        stepSize: scalars.step_size!,
-        rootScale: scalars.root_scale!,
-        kept,
-      };
-      walk(parameter, slots[0]!, slots[1]!, at, at + count, values, from, factor, rates);
+      const rates = { stepSize: scalars.step_size!, rootScale: scalars.root_scale!, kept };
+      updateByAdam(place, gradient, { beta1, beta2, epsilon, ...rates });
     },
     drift: {
       over(from, to, learningRate) {
@@ -61,62 +55,11 @@ export function adam(
         }
         return { kept, moved, slotsKept: [beta1 ** (to - from), beta2 ** (to - from)] };
       },
-      direction: ([m, v], element) => m![element]! / (Math.sqrt(v![element]!) + epsilon),
+      inPlace(place, { kept, moved, slotsKept }) {
+        const [keptM, keptV] = slotsKept as [number, number];
+        driftByAdam(place, { kept, moved, epsilon, keptM, keptV });
+      },
       recordDirection: ([m, v]) => tf.div(m!, tf.add(tf.sqrt(v!), epsilon)),
     },
   };
-}
-
-interface Rates {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  readonly stepSize: number;
-  readonly rootScale: number;
-  readonly kept: number;
-}
-
-/**
- * The update of elements `at..end`, two by two: a root takes twenty cycles, and alone in the loop it often waited for the one before
- * it (V8 gives both the same register), which took twice as long. A function of its own, so that the loop is compiled for four arrays
- * and nothing else.
- */
-function walk(
-  parameter: Float32Array,
-  m: Float32Array,
-  v: Float32Array,
-  at: number,
-  end: number,
-  gradients: Float32Array,
-  from: number,
-  factor: number,
-  { beta1: b1, beta2: b2, epsilon, stepSize, rootScale, kept }: Rates,
-): void {
-  const c1 = 1 - b1;
-  const c2 = 1 - b2;
-  let i = at;
-  let j = from;
-  for (; i < end - 1; i += 2, j += 2) {
-    const g0 = gradients[j]! * factor;
-    const g1 = gradients[j + 1]! * factor;
-    const m0 = b1 * m[i]! + c1 * g0;
-    const m1 = b1 * m[i + 1]! + c1 * g1;
-    const v0 = b2 * v[i]! + c2 * g0 * g0;
-    const v1 = b2 * v[i + 1]! + c2 * g1 * g1;
-    const root0 = Math.sqrt(v0);
-    const root1 = Math.sqrt(v1);
-    m[i] = m0;
-    m[i + 1] = m1;
-    v[i] = v0;
-    v[i + 1] = v1;
-    parameter[i] = kept * parameter[i]! - (stepSize * m0) / (rootScale * root0 + epsilon);
-    parameter[i + 1] = kept * parameter[i + 1]! - (stepSize * m1) / (rootScale * root1 + epsilon);
-  }
-  if (i === end) return;
-  const gradient = gradients[j]! * factor;
-  const newM = b1 * m[i]! + c1 * gradient;
-  const newV = b2 * v[i]! + c2 * gradient * gradient;
-  m[i] = newM;
-  v[i] = newV;
-  parameter[i] = kept * parameter[i]! - (stepSize * newM) / (rootScale * Math.sqrt(newV) + epsilon);
 }

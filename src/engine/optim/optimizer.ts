@@ -22,6 +22,14 @@ export interface Drift {
   readonly slotsKept: readonly number[];
 }
 
+/** Rows of `width` numbers, each from one of `starts` on, with the optimiser's state beside them. */
+export interface Place {
+  readonly parameter: Float32Array;
+  readonly slots: readonly Float32Array[];
+  readonly starts: readonly number[];
+  readonly width: number;
+}
+
 export interface Optimizer {
   /** Arrays of state beside each parameter, with their first value. */
   readonly slots: readonly { readonly name: string; readonly initial: number }[];
@@ -33,18 +41,17 @@ export interface Optimizer {
     slots: readonly tf.Tensor[],
     scalars: Readonly<Record<string, tf.Tensor>>,
   ): { parameter: tf.Tensor; slots: tf.Tensor[] };
-  /** The same on numbers, in place: `count` elements from `at`, with gradients from `from` times `factor`. */
+  /** The same on numbers, in place; gradients, which count `factor` times, follow one another from `from` on. */
   updateInPlace(
-    place: { readonly parameter: Float32Array; readonly slots: readonly Float32Array[]; readonly at: number },
+    place: Place,
     gradient: { readonly values: Float32Array; readonly from: number; readonly factor: number },
-    count: number,
     scalars: StepScalars,
   ): void;
-  /** Where steps without a gradient change anything: the effect of the steps from + 1 .. to, and the direction of the movement. */
+  /** Where steps without a gradient change anything: the effect of the steps from + 1 .. to, and how it is applied. */
   readonly drift?: {
     readonly over: (from: number, to: number, learningRate: LearningRate) => Drift;
-    readonly direction: (slots: readonly Float32Array[], element: number) => number;
-    /** The same of whole arrays, inside a graph. */
+    readonly inPlace: (place: Place, drift: Drift) => void;
+    /** The direction of the movement, inside a graph. */
     readonly recordDirection: (slots: readonly tf.Tensor[]) => tf.Tensor;
   };
 }

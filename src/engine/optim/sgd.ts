@@ -13,15 +13,18 @@ export function sgd({ momentum }: { readonly momentum: number }): Optimizer {
       const newU = u ? tf.add(tf.mul(u, momentum), gradient) : gradient;
       return { parameter: tf.sub(parameter, tf.mul(newU, learning_rate!)), slots: u ? [newU] : [] };
     },
-    updateInPlace({ parameter, slots: [u], at }, { values, from, factor }, count, scalars) {
+    updateInPlace({ parameter, slots: [u], starts, width }, { values, from, factor }, scalars) {
       const rate = scalars.learning_rate!;
-      for (let i = 0; i < count; i++) {
-        let change = values[from + i]! * factor;
-        if (u) {
-          change += momentum * u[at + i]!;
-          u[at + i] = change;
+      let next = from;
+      for (const start of starts) {
+        for (let i = start; i < start + width; i++) {
+          let change = values[next++]! * factor;
+          if (u) {
+            change += momentum * u[i]!;
+            u[i] = change;
+          }
+          parameter[i]! -= rate * change;
         }
-        parameter[at + i]! -= rate * change;
       }
     },
     ...(momentum !== 0 && {
@@ -32,7 +35,14 @@ export function sgd({ momentum }: { readonly momentum: number }): Optimizer {
             moved += learningRate(step) * momentum ** (step - from);
           return { kept: 1, moved, slotsKept: [momentum ** (to - from)] };
         },
-        direction: ([u], element) => u![element]!,
+        inPlace({ parameter, slots: [u], starts, width }, { moved, slotsKept }) {
+          for (const start of starts) {
+            for (let i = start; i < start + width; i++) {
+              parameter[i]! -= moved * u![i]!;
+              u![i]! *= slotsKept[0]!;
+            }
+          }
+        },
         recordDirection: ([u]) => u!,
       },
     }),

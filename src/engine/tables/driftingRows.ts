@@ -12,7 +12,8 @@
  *   of the touched rows.
  */
 import { copyRow, type EmbeddingTable } from './embeddings.js';
-import type { Drift, LearningRate, Optimizer } from '../optim/optimizer.js';
+import { arraysForLoops } from '../loopMemory.js';
+import type { Drift, LearningRate, Optimizer, Place } from '../optim/optimizer.js';
 import type { RowStore } from './rowStore.js';
 
 /** Rows one after another. */
@@ -23,13 +24,21 @@ export interface RowArrays {
 }
 
 export class DriftingRows {
+  /** A row that is moved without its place being changed. */
+  private readonly aside: Place;
   private remembering: { mark: number; effects: Effects } = { mark: 0, effects: new Map() };
 
   constructor(
     readonly store: RowStore,
     private readonly optimizer: Optimizer,
     private readonly learningRate: LearningRate,
-  ) {}
+  ) {
+    const [parameter, ...slots] = arraysForLoops([store.values, ...store.slots].map(() => this.width)) as [
+      Float32Array,
+      ...Float32Array[],
+    ];
+    this.aside = { parameter, slots, starts: [0], width: this.width };
+  }
 
   get width(): number {
     return this.store.table.width;
@@ -37,9 +46,34 @@ export class DriftingRows {
 
   /** Brings rows `ids[0..count)` to where they are after `step`. */
   bringUpTo(step: number, ids: Int32Array, count: number): void {
-    if (!this.optimizer.drift) return;
+    const { store, width, optimizer } = this;
+    if (!optimizer.drift) return;
     const effects: Effects = new Map();
-    for (let i = 0; i < count; i++) this.drift(this.store.placeOf(ids[i]!), step, effects);
+    const late = new Map<Drift, number[]>();
+    for (let i = 0; i < count; i++) {
+      const place = store.placeOf(ids[i]!);
+      const effect = this.effect(place, step, effects);
+      if (!effect) continue;
+      this.remember(place);
+      store.changed(place);
+      store.since[place] = step;
+      const starts = late.get(effect);
+      if (starts) starts.push(place * width);
+      else late.set(effect, [place * width]);
+      if (!store.placesStay) this.drift(late);
+    }
+    this.drift(late);
+  }
+
+  /** Moves the rows at these starts as each has missed, and forgets them. */
+  private drift(late: Map<Drift, number[]>): void {
+    for (const [effect, starts] of late) this.optimizer.drift!.inPlace(this.placeAt(starts), effect);
+    late.clear();
+  }
+
+  private placeAt(starts: readonly number[]): Place {
+    const { store, width } = this;
+    return { parameter: store.values, slots: store.slots, starts, width };
   }
 
   /** Moves rows `ids[0..count)` by the gradients of `step`, [row · width] times `factor`. Ids are distinct. */
@@ -51,11 +85,15 @@ export class DriftingRows {
     scalars: Readonly<Record<string, number>>,
   ): void {
     const { store, optimizer, width } = this;
+    let starts: number[] = [];
     for (let i = 0; i < count; i++) {
       const place = this.change(ids[i]!);
-      const target = { parameter: store.values, slots: store.slots, at: place * width };
-      optimizer.updateInPlace(target, { values, from: i * width, factor }, width, scalars);
+      starts.push(place * width);
       store.since[place] = step;
+      if (store.placesStay && i < count - 1) continue;
+      const from = (i + 1 - starts.length) * width;
+      optimizer.updateInPlace(this.placeAt(starts), { values, from, factor }, scalars);
+      starts = [];
     }
   }
 
@@ -130,36 +168,18 @@ export class DriftingRows {
     kept.mark[place] = kept.present;
   }
 
-  private drift(place: number, step: number, effects: Effects): void {
-    const { store, width } = this;
-    const effect = this.effect(place, step, effects);
-    if (!effect) return;
-    this.remember(place);
-    this.move(place, effect, store.values, place * width);
-    store.slots.forEach((values, slot) => {
-      const kept = effect.slotsKept[slot]!;
-      for (let at = place * width; at < (place + 1) * width; at++) values[at]! *= kept;
-    });
-    store.since[place] = step;
-    store.changed(place);
-  }
-
   /** The weights at a place as they are after `step`, to `into` from `at`. */
   private settle(place: number, step: number, into: Float32Array, at: number, effects: Effects): void {
-    const { store, width } = this;
+    const { store, width, aside } = this;
     const effect = this.effect(place, step, effects);
-    if (effect) this.move(place, effect, into, at);
-    else copyRow(store.values, place * width, into, at, width);
-  }
-
-  private move(place: number, effect: Drift, into: Float32Array, at: number): void {
-    const { width, store } = this;
-    const { values, slots } = store;
-    const { direction } = this.optimizer.drift!;
-    const from = place * width;
-    for (let i = 0; i < width; i++) {
-      into[at + i] = effect.kept * values[from + i]! - effect.moved * direction(slots, from + i);
+    if (!effect) {
+      copyRow(store.values, place * width, into, at, width);
+      return;
     }
+    copyRow(store.values, place * width, aside.parameter, 0, width);
+    store.slots.forEach((slot, i) => copyRow(slot, place * width, aside.slots[i]!, 0, width));
+    this.optimizer.drift!.inPlace(aside, effect);
+    copyRow(aside.parameter, 0, into, at, width);
   }
 
   private effect(place: number, step: number, effects: Effects): Drift | null {

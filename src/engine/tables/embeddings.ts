@@ -39,8 +39,12 @@ export class MemoryTable implements EmbeddingTable {
     readonly rows: number,
     readonly width: number,
     /** [rows, width], row-major. */
-    readonly values: Float32Array,
+    private own: Float32Array,
   ) {}
+
+  get values(): Float32Array {
+    return this.own;
+  }
 
   /** A table with normal first values of the given standard deviation. */
   static random(rows: number, width: number, deviation: number, stream: RandomStream): MemoryTable {
@@ -51,6 +55,12 @@ export class MemoryTable implements EmbeddingTable {
     if (values.length !== rows * width)
       internal(`${values.length} numbers for a table of ${rows} x ${width}`);
     return new MemoryTable(rows, width, values);
+  }
+
+  /** Lays the table into other memory of its size, where it is changed from then on. */
+  moveTo(values: Float32Array): void {
+    values.set(this.own);
+    this.own = values;
   }
 
   copy(): MemoryTable {

@@ -7,6 +7,7 @@
  * weights a row: the present ones, and those of the best epoch so far where the row has changed since, so that the best model is kept
  * without a copy of the table.
  */
+import { arraysForLoops } from '../loopMemory.js';
 import type { EmbeddingTable, Seeding, SparseTable } from './embeddings.js';
 import { RowCache } from './rowCache.js';
 import { none, RowFile, type RowFileMark } from './rowFile.js';
@@ -35,6 +36,7 @@ const headWords = 2;
 const placeBytes = 4 + 8 + 4 + 4 + 4 + 4 + 1;
 
 export class FileRows implements RowStore {
+  readonly placesStay = false;
   readonly table: SparseTable;
   readonly values: Float32Array;
   readonly slots: readonly Float32Array[];
@@ -62,12 +64,12 @@ export class FileRows implements RowStore {
       : RowFile.create(path, rows, this.words.length);
     this.cache = new RowCache(cacheBytes / (placeBytes + 4 * arrays * width));
     const { places } = this.cache;
-    const numbers = () => new Float32Array(places * width);
-    this.values = numbers();
-    this.slots = slotStarts.map(numbers);
+    const [values, ...slots] = arraysForLoops([base, ...slotStarts].map(() => places * width));
+    this.values = values!;
+    this.slots = slots;
     this.since = new Int32Array(places);
     this.kept = {
-      values: numbers(),
+      values: new Float32Array(places * width),
       mark: new Int32Array(places),
       ...(resume?.kept ?? { present: 0, step: 0 }),
     };

@@ -4,6 +4,7 @@
  * (fileRows.ts) has places for the rows in use. All that is computed on rows (driftingRows.ts) is the same for both.
  */
 import { internal } from '../../errors.js';
+import { arraysForLoops } from '../loopMemory.js';
 import { MemoryTable, type EmbeddingTable } from './embeddings.js';
 
 export interface RowStore {
@@ -16,7 +17,10 @@ export interface RowStore {
   /** What rows were at an earlier step that is to be remembered; only where a copy of the table would be too large. */
   readonly kept?: KeptRows;
 
-  /** The place of a row; it holds until the next call. */
+  /** Whether every row has a place of its own; else a place holds until the next is asked for. */
+  readonly placesStay: boolean;
+
+  /** The place of a row. */
   placeOf(row: number): number;
   /** Notes that the numbers at a place were changed. */
   changed(place: number): void;
@@ -40,6 +44,7 @@ export interface KeptRows {
 
 /** The whole table in memory. */
 export class MemoryRows implements RowStore {
+  readonly placesStay = true;
   readonly table: MemoryTable;
   readonly values: Float32Array;
   readonly slots: readonly Float32Array[];
@@ -48,8 +53,11 @@ export class MemoryRows implements RowStore {
   /** `slotStarts`: first value of each slot. The table, one in memory, is changed in place. */
   constructor(table: EmbeddingTable, slotStarts: readonly number[]) {
     this.table = table instanceof MemoryTable ? table : internal('a table in memory was asked for');
-    this.values = this.table.values;
-    this.slots = slotStarts.map((start) => new Float32Array(this.values.length).fill(start));
+    const { values } = this.table;
+    const [own, ...slots] = arraysForLoops([values, ...slotStarts].map(() => values.length));
+    this.table.moveTo(own!);
+    this.values = own!;
+    this.slots = slots.map((slot, i) => slot.fill(slotStarts[i]!));
     this.since = new Int32Array(table.rows);
   }
 
@@ -79,6 +87,7 @@ export class MemoryRows implements RowStore {
 
 /** Rows that get no gradient: what steps make of them is forgotten. */
 export class RestingRows implements RowStore {
+  readonly placesStay = false;
   readonly values: Float32Array;
   readonly slots: readonly Float32Array[];
   readonly since = new Int32Array(1);
