@@ -48,11 +48,17 @@ export type ChooseCodes = (vectors: tf.Tensor2D, codebook: tf.Tensor2D) => tf.Te
 
 /** Index of the nearest code: [vector, width] x [code, width] -> [vector] int32. */
 export const nearest = (vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor1D =>
-  tf.argMin(squaredDistances(vectors, codebook), 1);
+  tf.argMax(proximities(vectors, codebook), 1);
 
-/** |v|^2 + |x|^2 - 2 v.x: [vector, width] x [code, width] -> [vector, code]. */
-export function squaredDistances(vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor2D {
-  const products = tf.matMul(vectors, codebook, false, true);
-  const lengths = tf.reshape(tf.sum(tf.square(codebook), 1), [1, -1]);
-  return tf.add(tf.sub(tf.sum(tf.square(vectors), 1, true), tf.mul(products, 2)), lengths);
+/**
+ * 2 v.x - |x|^2 = |v|^2 - |v - x|^2: what tells distances from one vector to several codes apart.
+ * [vector, width] x [code, width] -> [vector, code].
+ */
+export function proximities(vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor2D {
+  const products = tf.mul(tf.matMul(vectors, codebook, false, true), 2);
+  return tf.sub(products, tf.reshape(tf.sum(tf.square(codebook), 1), [1, -1]));
 }
+
+/** |v - x|^2: [vector, width] x [code, width] -> [vector, code]. */
+export const squaredDistances = (vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor2D =>
+  tf.sub(tf.sum(tf.square(vectors), 1, true), proximities(vectors, codebook));

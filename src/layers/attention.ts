@@ -13,6 +13,7 @@ import type { Initial, Parameters } from '../engine/state.js';
 import { chunkedAttention, type Factors } from './chunkedAttention.js';
 import { isLong } from './chunks.js';
 import { linear, linearInitial } from './linear.js';
+import { logSumExp } from './logSumExp.js';
 import { scaledDotProduct } from './scaledDotProduct.js';
 
 /** Added to the logit of a padded position: far below any real one, yet finite. */
@@ -42,6 +43,12 @@ export function attentionInitial(name: string, shape: AttentionShape, stream: Ra
  */
 export type AttentionBias = tf.Tensor | Factors;
 
+export interface AttentionOptions {
+  readonly bias?: AttentionBias | undefined;
+  /** What the result is multiplied by, [1]. */
+  readonly gate?: tf.Tensor | undefined;
+}
+
 /**
  * Attention of already mapped queries over mapped keys and values.
  * queries: [request or 1, query, width]; keys, values: [request, behaviour, width]; mask: [request, behaviour], 1 = real
@@ -53,24 +60,27 @@ export function attend(
   values: tf.Tensor3D,
   mask: tf.Tensor2D,
   heads: number,
-  bias?: AttentionBias,
+  { bias, gate }: AttentionOptions = {},
 ): tf.Tensor3D {
   const [requests, behaviours, width] = keys.shape;
+  const factor = gate ? tf.mul(hasHistory(mask), gate) : hasHistory(mask);
   if (isLong(behaviours)) {
     const scaled = tf.mul<tf.Tensor3D>(overRequests(queries, requests), Math.sqrt(heads / width));
     const shared = withPadding(mask, queries.shape[1], bias as Factors | undefined); // of a long sequence, as its type says
     const { vector } = chunkedAttention({ own: { queries: scaled, keys, heads }, shared, values });
-    return tf.mul(vector, hasHistory(mask));
+    return tf.mul(vector, factor);
   }
   const padding = tf.reshape(paddingBias(mask), [requests, 1, behaviours]);
   const shared = bias ? tf.add(bias as tf.Tensor, padding) : padding; // of a short one
   const joined = scaledDotProduct(queries, keys, values, shared as tf.Tensor3D, heads);
-  return tf.mul(joined, hasHistory(mask));
+  return tf.mul(joined, factor);
 }
 
 /** log Σ_j exp(bias_qj) over real behaviours: [request, query]. */
 export function biasLogSum(bias: AttentionBias, mask: tf.Tensor2D): tf.Tensor2D {
-  if (bias instanceof tf.Tensor) return tf.logSumExp(tf.add(bias, tf.expandDims(paddingBias(mask), 1)), 2);
+  if (bias instanceof tf.Tensor) {
+    return logSumExp(tf.add(bias, tf.expandDims(paddingBias(mask), 1))) as tf.Tensor2D;
+  }
   const shared = withPadding(mask, bias.queries.shape[1], bias);
   const { logSums } = chunkedAttention({ shared, values: tf.ones([...mask.shape, 1]) });
   return tf.squeeze(logSums, [2]);
@@ -111,7 +121,6 @@ export function multiHeadAttention(
   query: tf.Tensor3D,
   x: tf.Tensor3D,
   mask: tf.Tensor2D,
-  bias?: AttentionBias,
 ): tf.Tensor3D {
   return attend(
     linear(parameters, `${name}/query`, query) as tf.Tensor3D,
@@ -119,6 +128,5 @@ export function multiHeadAttention(
     linear(parameters, `${name}/value`, x) as tf.Tensor3D,
     mask,
     heads,
-    bias,
   );
 }

@@ -4,7 +4,7 @@
  * Backward, with D_h the row sums of dO_h ∘ O_h:
  *   dV_h' = dO_h' P_h        dL_h = P_h ∘ (dO_h V_h' - D_h)        dQ_h = dL_h K_h        dK_h' = Q_h' dL_h        dbias = Σ_h dL_h
  * What tfjs derives from the same operations is slower by a quarter: it takes D_h from P_h ∘ dP_h and not from the narrow O
- * (Dao et al. 2022, FlashAttention, appendix B), scales logits and not queries, transposes the wide side of products and pads each
+ * (Dao et al. 2022, FlashAttention, appendix B), transposes the wide side of products and pads each
  * head's gradient to the full width to add them up. Heads are kept apart: one head's logits stay in the processor's cache.
  */
 import * as tf from '@tensorflow/tfjs';
@@ -21,14 +21,16 @@ export function scaledDotProduct(
   heads: number,
 ): tf.Tensor3D {
   const scale = 1 / Math.sqrt(keys.shape[2] / heads);
+  // Of a product: ONNX Runtime then scales while it multiplies.
+  const scaled = (product: tf.Tensor) => tf.mul(product, scale);
   const split = (x: tf.Tensor) => (heads === 1 ? [x] : tf.split(x, heads, 2));
   const join = (parts: tf.Tensor[], axis: number) => (heads === 1 ? parts[0]! : tf.concat(parts, axis));
 
   const withGradient = tf.customGrad((...args) => {
     const save = args.pop() as tf.GradSaveFunc;
     const [q, k, v, b] = args as tf.Tensor3D[] as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
-    const [qs, ks, vs] = [split(tf.mul(q, scale)), split(k), split(v)];
-    const weights = qs.map((part, h) => tf.softmax(tf.add(tf.matMul(part, ks[h]!, false, true), b)));
+    const [qs, ks, vs] = [split(q), split(k), split(v)];
+    const weights = qs.map((part, h) => tf.softmax(tf.add(scaled(tf.matMul(part, ks[h]!, false, true)), b)));
     const value = join(
       weights.map((p, h) => tf.matMul(p, vs[h]!)),
       2,
@@ -44,16 +46,16 @@ export function scaledDotProduct(
       const D = split(tf.sum(products, 3)); // per head [request, query, 1]
       const dL = P.map((p, h) => tf.mul(p, tf.sub(tf.matMul(dO[h]!, V[h]!, false, true), D[h]!)));
       // Of [query, width]' [query, behaviour] only the narrow side is transposed, and the result once for all heads.
-      const columns = (narrow: tf.Tensor[], wide: tf.Tensor[]) => {
-        const parts = wide.map((x, h) => tf.matMul(narrow[h]!, x, true));
-        return tf.transpose(join(parts, 1), [0, 2, 1]);
-      };
+      const column = (narrow: tf.Tensor, wide: tf.Tensor) => tf.matMul(narrow, wide, true);
+      const joinColumns = (parts: tf.Tensor[]) => tf.transpose(join(parts, 1), [0, 2, 1]);
       const dQ = join(
-        dL.map((l, h) => tf.matMul(l, K[h]!)),
+        dL.map((l, h) => scaled(tf.matMul(l, K[h]!))),
         2,
       );
+      const dK = joinColumns(dL.map((l, h) => scaled(column(Q[h]!, l))));
+      const dV = joinColumns(P.map((p, h) => column(dO[h]!, p)));
       const dBias = dL.reduce((sum, l) => tf.add(sum, l));
-      return [tf.mul(sumTo(dQ, q.shape), scale), columns(Q, dL), columns(dO, P), sumTo(dBias, b.shape)];
+      return [sumTo(dQ, q.shape), dK, dV, sumTo(dBias, b.shape)];
     };
     return { value, gradFunc };
   });

@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../engine/autodiff.js';
 import { overWorkers } from '../engine/workers/wholeBatch.js';
-import { squaredDistances } from '../codebooks/residual.js';
+import { proximities } from '../codebooks/residual.js';
 import { firstRequests } from '../layers/firstRequests.js';
+import { dotWithEach } from '../layers/normalize.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
+import { symmetricDivergence } from './divergence.js';
 
 /**
  * Codebook alignment: the geometry of a request's personal codebook is pulled to the geometry of the raw one.
@@ -35,15 +37,12 @@ export interface AlignmentOptions {
   readonly scaleRequests: number;
 }
 
-/** The log-ratio of two softmaxes is clipped here, as the authors' guards of 1e-8 do. */
-const largestLogRatio = 18;
-
 export function alignmentLoss(inputs: AlignmentInputs, options: AlignmentOptions): tf.Scalar {
   const { attached } = options;
   const hold = <T extends tf.Tensor>(x: T): T => (attached ? x : stopGradient(x));
   const [requests, candidates, width] = inputs.latent.shape;
   const counted = tf.maximum(overWorkers(tf.sum(inputs.mask)), tf.scalar(1));
-  const logSoftness = softness(inputs.mask, options);
+  const soften = softness(inputs.mask, options);
   let residual = tf.reshape<tf.Rank.R2>(hold(inputs.latent), [requests * candidates, width]);
   let attended: tf.Tensor3D = stopGradient(inputs.teacher);
   let total = tf.scalar(0);
@@ -51,16 +50,11 @@ export function alignmentLoss(inputs: AlignmentInputs, options: AlignmentOptions
     const raw = hold(codebook);
     const personal = inputs.personal[level]!;
     const codes = inputs.codes[level]!;
-    const count = raw.shape[0];
-    const rawDistances = tf.reshape<tf.Rank.R3>(squaredDistances(residual, raw), [
-      requests,
-      candidates,
-      count,
-    ]);
-    const logP = logSoftness(rawDistances);
-    const logPbar = logSoftness(batchedDistances(attended, personal));
-    const ratio = tf.clipByValue(tf.sub(logP, logPbar), -largestLogRatio, largestLogRatio);
-    const divergence = tf.sum(tf.mul(tf.sub(tf.exp(logP), tf.exp(logPbar)), ratio), 2);
+    const perRequest = (x: tf.Tensor2D): tf.Tensor3D => tf.reshape(x, [requests, candidates, -1]);
+    const divergence = symmetricDivergence(
+      soften(perRequest(residual), raw, perRequest(proximities(residual, raw))),
+      soften(attended, personal, proximitiesWithin(attended, personal)),
+    );
     total = tf.add(total, tf.div(tf.sum(tf.mul(divergence, inputs.mask)), counted));
 
     residual = tf.sub(residual, tf.gather(raw, tf.reshape(codes, [-1])));
@@ -69,24 +63,38 @@ export function alignmentLoss(inputs: AlignmentInputs, options: AlignmentOptions
   return total;
 }
 
-/** log softmax of negative distances, scaled so that their mean over the real candidates of the first requests is `sharpness` (or not at all). */
+/**
+ * Logits over the codes from their proximities |v|^2 - |v - x|^2, in which |v|^2, the same for all codes, changes nothing: times
+ * `sharpness` over the mean distance |v - x|^2 of the real candidates of the first requests (or as they are).
+ * vectors: [request, candidate, width]; codes: [code, width] or [request, code, width]; proximities: [request, candidate, code].
+ */
 function softness(mask: tf.Tensor2D, { sharpness, scaleRequests }: AlignmentOptions) {
-  if (sharpness === 0) return (distances: tf.Tensor3D) => tf.logSoftmax(tf.neg(distances));
+  if (sharpness === 0) return (_v: tf.Tensor3D, _x: tf.Tensor, proximities: tf.Tensor3D) => proximities;
   const requests = Math.min(mask.shape[0], scaleRequests);
   const first = firstRequests(requests);
-  const real = tf.expandDims(first(mask), 2);
+  const real = first(mask);
   const candidates = tf.maximum(overWorkers(tf.sum(real)), tf.scalar(1));
-  return (distances: tf.Tensor3D) => {
-    const sum = overWorkers(tf.sum(tf.mul(first(distances), real)), requests);
-    const mean = tf.div(sum, tf.mul(candidates, distances.shape[2]));
-    const scale = stopGradient(tf.div(sharpness, tf.add(mean, 1e-12)));
-    return tf.logSoftmax(tf.neg(tf.mul(distances, scale)));
+  return (vectors: tf.Tensor3D, codes: tf.Tensor, proximities: tf.Tensor3D): tf.Tensor3D => {
+    const ofRequest = codes.rank === 3 ? first(codes as tf.Tensor3D) : tf.expandDims(codes, 0);
+    const distances = summedDistances(stopGradient(first(vectors)), stopGradient(ofRequest));
+    const sum = overWorkers(tf.sum(tf.mul(distances, real)), requests);
+    const mean = tf.div(sum, tf.mul(candidates, codes.shape.at(-2)!));
+    return tf.mul(proximities, tf.div(sharpness, tf.add(tf.relu(mean), 1e-12)));
   };
 }
 
-/** |v - x|^2 within each request: [request, candidate, width] x [request, code, width] -> [request, candidate, code]. */
-function batchedDistances(vectors: tf.Tensor3D, codes: tf.Tensor3D): tf.Tensor3D {
-  const products = tf.matMul(vectors, codes, false, true);
-  const lengths = tf.expandDims(tf.sum(tf.square(codes), 2), 1);
-  return tf.add(tf.sub(tf.sum(tf.square(vectors), 2, true), tf.mul(products, 2)), lengths);
+/**
+ * Σ_k |v - x_k|^2 = K |v|^2 - 2 v . Σ_k x_k + Σ_k |x_k|^2:
+ * [request, candidate, width] x [request or 1, code, width] -> [request, candidate].
+ */
+function summedDistances(vectors: tf.Tensor3D, codes: tf.Tensor): tf.Tensor {
+  const lengths = tf.mul(tf.sum(tf.square(vectors), 2), codes.shape[1]!);
+  const products = tf.mul(dotWithEach(tf.sum(codes, 1), vectors), 2);
+  return tf.add(tf.sub(lengths, products), tf.reshape(tf.sum(tf.square(codes), [1, 2]), [-1, 1]));
+}
+
+/** 2 v.x - |x|^2 within each request: [request, candidate, width] x [request, code, width] -> [request, candidate, code]. */
+function proximitiesWithin(vectors: tf.Tensor3D, codes: tf.Tensor3D): tf.Tensor3D {
+  const products = tf.mul(tf.matMul(vectors, codes, false, true), 2);
+  return tf.sub(products, tf.expandDims(tf.sum(tf.square(codes), 2), 1));
 }

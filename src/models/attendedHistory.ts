@@ -6,12 +6,13 @@ import { chunkedAttention } from '../layers/chunkedAttention.js';
 import { isLong } from '../layers/chunks.js';
 import { codedBy, type SequenceInput } from '../layers/inputs.js';
 import { linear } from '../layers/linear.js';
+import { logSumExp } from '../layers/logSumExp.js';
 import { unit } from '../layers/normalize.js';
 import { recencyBias } from '../layers/recency.js';
 
 /** phi: [..., coded] -> [..., coded], of length sqrt(g). */
 export const kernel = <T extends tf.Tensor>(coded: T, parameters: Parameters): T =>
-  tf.mul(unit(coded), tf.exp(tf.div(parameters.log_similarity!, 2)));
+  unit(coded, tf.exp(tf.div(parameters.log_similarity as tf.Scalar, 2)));
 
 /** A request's behaviours as attention reads them. */
 export interface History {
@@ -78,7 +79,7 @@ export function attendBy(
   return {
     weights,
     ...directed(tf.matMul(weights, history.x), history, parameters),
-    excess: excessOf(tf.logSumExp(logits, 2), parameters),
+    excess: excessOf(logSumExp(logits), parameters),
     centre: tf.matMul(weights, history.kernel),
   };
 }
@@ -86,7 +87,7 @@ export function attendBy(
 /** mean: Σ_j w_j e_j */
 function directed(mean: tf.Tensor, { present }: History, parameters: Parameters) {
   const vector = linear(parameters, 'head', linear(parameters, 'value', mean)) as tf.Tensor3D;
-  const direction = tf.mul<tf.Tensor3D>(tf.mul(unit(vector), tf.exp(parameters.log_scale!)), present);
+  const direction = tf.mul<tf.Tensor3D>(unit(vector, tf.exp(parameters.log_scale as tf.Scalar)), present);
   return { vector, direction };
 }
 

@@ -11,7 +11,7 @@ import {
 import type { Dimensions } from '../layers/inputs.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
-import { dot, unit } from '../layers/normalize.js';
+import { cosine, unit } from '../layers/normalize.js';
 import { parametersOf, scoreBlock, type PreRanker } from './preRanker.js';
 import type { Ranker } from './ranker.js';
 import { similarityBias, similarityInitial, similarityKeys } from './similarity.js';
@@ -78,11 +78,11 @@ export function attentionRanker({
         linear(parameters, 'target_attention/value', encodedSequence) as tf.Tensor3D,
         mask,
         heads,
-        bias,
+        { bias },
       );
-      const projection = unit(mlp(parameters, 'projection', 2, inputs.item.x));
-      const cosine = dot(unit(linear(parameters, 'head', vector)), projection);
-      const interaction = tf.add(tf.mul(cosine, tf.exp(parameters.log_scale!)), parameters.bias!);
+      const projection = mlp(parameters, 'projection', 2, inputs.item.x);
+      const match = cosine(linear(parameters, 'head', vector), projection);
+      const interaction = tf.add(tf.mul(match, tf.exp(parameters.log_scale!)), parameters.bias!);
       const base = tf.add(scoreBlock(towers, inputs, parametersOf(parameters, 'towers')), interaction);
       if (!bias || !countsSoftly(teacher)) return { logits: base as tf.Tensor2D, vector };
       const count = softCount(bias, mask, parameters);

@@ -71,7 +71,7 @@ export function itemAutoencoder(config: CodebookConfig, codedWidth: number): Ite
         ...(averaged && evenUsage(config)),
       };
     },
-    input: (coded) => tf.mul(unit(coded), Math.sqrt(codedWidth)),
+    input: (coded) => unit(coded, tf.scalar(Math.sqrt(codedWidth))),
     encode: (input, parameters) => mlp(parameters, 'encoder', encoder.length - 1, input) as tf.Tensor2D,
     decode: (latent, parameters) => mlp(parameters, 'decoder', decoder.length - 1, latent) as tf.Tensor2D,
     codebooks: codebooksIn,

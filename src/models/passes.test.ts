@@ -10,6 +10,7 @@ import { trainedModel, type StepOptions } from '../engine/gradients.js';
 import type { CompiledGraph } from '../engine/compiledGraph.js';
 import { makeOptimizer } from '../engine/optim/make.js';
 import { passes } from '../engine/passes/index.js';
+import { shapesOf } from '../engine/passes/shapes.js';
 import { RandomStream } from '../engine/random.js';
 import { TrainingStep } from '../engine/step.js';
 import { preRankerLoss, roles } from '../train/objectives.js';
@@ -71,10 +72,14 @@ afterAll(() => withAll.release());
 
 const outputsOf = (graph: CompiledGraph) => graph.run(feeds);
 
-/** How often each operation occurs. */
+/** How many numbers each operation gives. */
 function operations({ graph }: CompiledGraph): Record<string, number> {
+  const shapes = shapesOf(graph);
   const counts: Record<string, number> = {};
-  for (const { op } of graph.nodes) counts[op] = (counts[op] ?? 0) + 1;
+  for (const { op, outputs } of graph.nodes) {
+    const numbers = outputs.map((name) => shapes.get(name)!.reduce((product, length) => product * length, 1));
+    counts[op] = numbers.reduce((sum, count) => sum + count, counts[op] ?? 0);
+  }
   return counts;
 }
 

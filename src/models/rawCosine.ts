@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { paddingBias } from '../layers/attention.js';
 import type { Dimensions } from '../layers/inputs.js';
-import { dot, unit } from '../layers/normalize.js';
+import { dotWithEach, unit } from '../layers/normalize.js';
 import { meanPool, weightedSum } from '../layers/pool.js';
 import { recencyBias, recencyInitial } from '../layers/recency.js';
 import type { PreRanker } from './preRanker.js';
@@ -36,9 +36,6 @@ export function rawCosine({ behaviours }: Dimensions, options: { readonly recenc
     },
     itemSide: (item) => ({ shared: unit(item.shared) }),
     score: (user, item, parameters) =>
-      tf.mul<tf.Tensor2D>(
-        dot(tf.expandDims(user.pool!, 1), item.shared!),
-        primed(parameters, 'weight', cosineFactor),
-      ),
+      tf.mul<tf.Tensor2D>(dotWithEach(user.pool!, item.shared!), primed(parameters, 'weight', cosineFactor)),
   };
 }

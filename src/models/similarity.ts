@@ -36,7 +36,7 @@ export function similarityKeys(
   parameters: Parameters,
   x: tf.Tensor3D,
 ): tf.Tensor3D {
-  return similarityStart > 0 ? tf.mul(unit(x), tf.exp(parameters.log_similarity!)) : x;
+  return similarityStart > 0 ? unit(x, tf.exp(parameters.log_similarity as tf.Scalar)) : x;
 }
 
 /**

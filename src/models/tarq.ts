@@ -37,7 +37,7 @@ import {
 import { firstRequests } from '../layers/firstRequests.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
-import { dot, unit } from '../layers/normalize.js';
+import { cosine, unit } from '../layers/normalize.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
 import { autoencoderLoss } from '../losses/autoencoder.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
@@ -102,10 +102,8 @@ export function tarqTerm({
     parameters: Parameters,
   ) => {
     const bias = similarityBias(student, parameters, similar, mapped.similar);
-    const attended = attend(queries, mapped.keys, mapped.values[level]!, sequence.mask, heads, bias);
-    return student.levelGates
-      ? tf.mul<tf.Tensor3D>(attended, tf.slice(parameters.gates!, [level], [1]))
-      : attended;
+    const gate = student.levelGates ? tf.slice(parameters.gates!, [level], [1]) : undefined;
+    return attend(queries, mapped.keys, mapped.values[level]!, sequence.mask, heads, { bias, gate });
   };
 
   /** What the codes of a codebook ask with, [code, latent] -> [code, …]; c^l, the decoded codes, are what they are similar by. */
@@ -125,17 +123,13 @@ export function tarqTerm({
     mapped: MappedSequence,
     parameters: Parameters,
   ): tf.Tensor3D[] => {
-    // Queries do not depend on the user; they are spread over the requests for the batched product.
-    const spread = (x: tf.Tensor2D) => tf.tile<tf.Tensor3D>(tf.expandDims(x, 0), [sequence.x.shape[0], 1, 1]);
-    return codes.map(({ queries, similar }, level) =>
-      attendCodes(
-        level,
-        { queries: spread(queries), similar: spread(similar) },
-        sequence,
-        mapped,
-        parameters,
-      ),
-    );
+    // They do not depend on the user; similarity's product, whose gradient tfjs derives, is given one of each for every request.
+    const requests = sequence.x.shape[0];
+    const spread = (x: tf.Tensor2D) => tf.tile<tf.Tensor3D>(tf.expandDims(x, 0), [requests, 1, 1]);
+    return codes.map(({ queries, similar }, level) => {
+      const asked = { queries: tf.expandDims<tf.Tensor3D>(queries, 0), similar: spread(similar) };
+      return attendCodes(level, asked, sequence, mapped, parameters);
+    });
   };
 
   const quantiseItems = (item: ItemInput, parameters: Parameters) => {
@@ -146,12 +140,12 @@ export function tarqTerm({
     return { leading, input, latent, quantised: autoencoder.quantise(latent, parameters) };
   };
 
-  const projection = (item: ItemInput, parameters: Parameters) =>
-    unit(mlp(parameters, 'projection', 2, item.x));
+  const projection = (item: ItemInput, parameters: Parameters) => mlp(parameters, 'projection', 2, item.x);
 
+  /** projected: P(item), of any length. */
   const head = (vector: tf.Tensor, projected: tf.Tensor, parameters: Parameters): tf.Tensor2D => {
-    const cosine = dot(unit(linear(parameters, 'head', vector)), projected);
-    return tf.add(tf.mul(cosine, tf.exp(parameters.log_scale!)), parameters.bias!);
+    const match = cosine(linear(parameters, 'head', vector), projected);
+    return tf.add(tf.mul(match, tf.exp(parameters.log_scale!)), parameters.bias!);
   };
 
   /** Attention with the items' own latents in place of codes: what more codes would come to (T1). */
@@ -238,7 +232,7 @@ export function tarqTerm({
       const { leading, quantised } = quantiseItems(itemInput, parameters);
       const codes = tf.stack([...quantised.codes], 1); // [item, level]
       return {
-        projection: projection(itemInput, parameters),
+        projection: unit(projection(itemInput, parameters)),
         codes: tf.reshape(codes, [...leading, codebook.levels]),
       };
     },

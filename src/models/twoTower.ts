@@ -5,7 +5,7 @@ import type { Initial, Parameters } from '../engine/state.js';
 import { attentionInitial, multiHeadAttention } from '../layers/attention.js';
 import type { Dimensions, SequenceInput } from '../layers/inputs.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
-import { dot, unit } from '../layers/normalize.js';
+import { dotWithEach, unit } from '../layers/normalize.js';
 import { meanPool } from '../layers/pool.js';
 import type { PreRanker } from './preRanker.js';
 
@@ -52,7 +52,7 @@ export function twoTower({ towers, dimensions, sequence, baseLogit }: TwoTowerOp
       vector: unit(mlp(parameters, 'item', itemWidths.length - 1, item.x)),
     }),
     score(user, item, parameters) {
-      const cosine = dot(tf.expandDims(user.vector!, 1), item.vector!);
+      const cosine = dotWithEach(user.vector!, item.vector!);
       return tf.add<tf.Tensor2D>(tf.mul(cosine, tf.exp(parameters.log_scale!)), parameters.bias!);
     },
   };

@@ -1,6 +1,8 @@
 /** The passes that every compiled graph goes through, in their order. */
 import type { OnnxGraph } from '../onnx.js';
 import { broadcasts } from './broadcasts.js';
+import { cancelled } from './cancelled.js';
+import { factors } from './factors.js';
 import { gemmSums } from './gemmSums.js';
 import { logSoftmax } from './logSoftmax.js';
 import { outputs } from './outputs.js';
@@ -11,8 +13,10 @@ import { squares } from './squares.js';
 
 export const passes: readonly Pass[] = [
   reshapes,
+  cancelled,
   gemmSums,
   broadcasts,
+  factors,
   logSoftmax,
   squares,
   scatters,

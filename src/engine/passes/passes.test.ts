@@ -69,6 +69,65 @@ const cases: Case[] = [
     ops: null,
   },
   {
+    pass: 'cancelled',
+    name: 'leaves out what is added and taken away again',
+    inputs: { a: [3, 4], b: [3, 4] },
+    run: ({ a, b }) => tf.neg(tf.add(a!, tf.sub(b!, a!))),
+    ops: ['Neg', 'Identity'],
+  },
+  {
+    pass: 'cancelled',
+    name: 'leaves out a difference of a value to itself',
+    inputs: { a: [3, 4], b: [3, 4] },
+    run: ({ a, b }) => tf.neg(tf.add(tf.sub(b!, b!), a!)),
+    ops: ['Neg', 'Identity'],
+  },
+  {
+    pass: 'cancelled',
+    name: 'leaves a sum alone that is wider than what stays',
+    inputs: { a: [3, 4], b: [1, 4] },
+    run: ({ a, b }) => tf.add(a!, tf.sub(b!, a!)),
+    ops: null,
+  },
+  {
+    pass: 'cancelled',
+    name: 'leaves a difference alone that is taken the other way round',
+    inputs: { a: [3, 4], b: [3, 4] },
+    run: ({ a, b }) => tf.add(a!, tf.sub(a!, b!)),
+    ops: null,
+  },
+  {
+    pass: 'factors',
+    name: 'multiplies the smaller factors first',
+    inputs: { a: [3, 4], b: [3, 1], c: [] },
+    run: ({ a, b, c }) => tf.mul(tf.mul(c!, tf.mul(a!, b!)), 2),
+    ops: ['Mul', 'Mul', 'Mul', 'Identity'],
+  },
+  {
+    pass: 'factors',
+    name: 'changes the sign of the smaller factor',
+    inputs: { a: [3, 4], b: [3, 1] },
+    run: ({ a, b }) => tf.neg(tf.mul(a!, b!)),
+    ops: ['Neg', 'Mul', 'Identity'],
+  },
+  {
+    pass: 'factors',
+    name: 'leaves a product alone that something else reads',
+    inputs: { a: [3, 4], b: [3, 1] },
+    run: ({ a, b }) => {
+      const product = tf.mul(a!, b!);
+      return tf.sub(tf.exp(product), tf.mul(product, 2));
+    },
+    ops: null,
+  },
+  {
+    pass: 'factors',
+    name: 'leaves factors alone whose product is as large as the result',
+    inputs: { a: [3, 4], b: [3, 1], c: [1, 4] },
+    run: ({ a, b, c }) => tf.mul(tf.mul(a!, b!), c!),
+    ops: null,
+  },
+  {
     pass: 'reshapes',
     name: 'makes one of two',
     inputs: { a: [2, 6] },

@@ -89,6 +89,7 @@ function outputShapes(
     case 'Gemm':
       return [[first[flag('transA', 0) ? 1 : 0]!, inputs[1]![flag('transB', 0) ? 0 : 1]!]];
     case 'ReduceSum':
+    case 'ReduceSumSquare':
     case 'ReduceMean':
     case 'ReduceMax':
     case 'ReduceMin':

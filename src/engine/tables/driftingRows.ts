@@ -12,7 +12,6 @@
  *   of the touched rows.
  */
 import { copyRow, type EmbeddingTable } from './embeddings.js';
-import { arraysForLoops } from '../loopMemory.js';
 import type { Drift, LearningRate, Optimizer, Place } from '../optim/optimizer.js';
 import type { RowStore } from './rowStore.js';
 
@@ -33,11 +32,9 @@ export class DriftingRows {
     private readonly optimizer: Optimizer,
     private readonly learningRate: LearningRate,
   ) {
-    const [parameter, ...slots] = arraysForLoops([store.values, ...store.slots].map(() => this.width)) as [
-      Float32Array,
-      ...Float32Array[],
-    ];
-    this.aside = { parameter, slots, starts: [0], width: this.width };
+    const { width } = this;
+    const slots = store.slots.map(() => new Float32Array(width));
+    this.aside = { parameter: new Float32Array(width), slots, starts: [0], width };
   }
 
   get width(): number {
