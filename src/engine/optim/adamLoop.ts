@@ -94,7 +94,7 @@ function forBlocks(place: Place, take: TakeBlock): void {
     forPieces(place, take);
     return;
   }
-  const inPlace = loopsOver(parameter);
+  const inPlace = loopsOver(parameter, slots);
   const loops = inPlace ?? copying;
   const arrays = [parameter, slots[0]!, slots[1]!];
   const [p, m, v] = (inPlace ? arrays : loops.copies).map((array) => array.byteOffset);
@@ -134,10 +134,10 @@ function putRows(arrays: Arrays, starts: readonly number[], copies: Arrays, widt
   });
 }
 
-/** The loops over the memory that an array, and those of its slots, lie in. */
-function loopsOver(parameter: Float32Array): AdamLoops | undefined {
+/** The loops over the memory that all these arrays lie in, if there is one. */
+function loopsOver(parameter: Float32Array, slots: Arrays): AdamLoops | undefined {
   const memory = memoryOf(parameter);
-  if (!memory) return undefined;
+  if (!memory || slots.some(({ buffer }) => buffer !== memory.buffer)) return undefined;
   let loops = inMemories.get(memory);
   if (!loops) {
     loops = new AdamLoops(memory);
