@@ -72,8 +72,7 @@ export function attend(
   }
   const padding = tf.reshape(paddingBias(mask), [requests, 1, behaviours]);
   const shared = bias ? tf.add(bias as tf.Tensor, padding) : padding; // of a short one
-  const joined = scaledDotProduct(queries, keys, values, shared as tf.Tensor3D, heads);
-  return tf.mul(joined, factor);
+  return scaledDotProduct(queries, keys, values, shared as tf.Tensor3D, factor as tf.Tensor3D, heads);
 }
 
 /** log Σ_j exp(bias_qj) over real behaviours: [request, query]. */

@@ -3,8 +3,10 @@ import { beforeAll, expect, it } from 'vitest';
 import { RandomStream } from '../engine/random.js';
 import { scaledDotProduct } from './scaledDotProduct.js';
 
+type Attention = [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, number];
+
 /** The formula with tfjs's own gradients: heads as a fourth axis. */
-function plain(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, bias: tf.Tensor, heads: number): tf.Tensor {
+function plain(...[q, k, v, bias, factor, heads]: Attention): tf.Tensor {
   const requests = k.shape[0];
   const width = q.shape[2]!;
   const apart = (x: tf.Tensor) =>
@@ -12,7 +14,7 @@ function plain(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, bias: tf.Tensor, heads:
   const spread = q.shape[0] === requests ? q : tf.add(q, tf.zeros([requests, 1, 1]));
   const logits = tf.matMul(apart(spread), apart(k), false, true);
   const weights = tf.softmax(tf.add(tf.mul(logits, Math.sqrt(heads / width)), tf.expandDims(bias, 1)));
-  return tf.reshape(tf.transpose(tf.matMul(weights, apart(v)), [0, 2, 1, 3]), spread.shape);
+  return tf.mul(factor, tf.reshape(tf.transpose(tf.matMul(weights, apart(v)), [0, 2, 1, 3]), spread.shape));
 }
 
 beforeAll(async () => {
@@ -28,10 +30,10 @@ it.each([
   const stream = RandomStream.of(1, 'attention');
   const random = (shape: readonly number[]) =>
     tf.tensor(stream.normals(shape.reduce((a, b) => a * b, 1)), [...shape]);
-  const inputs = [random(query), random([2, 5, 4]), random([2, 5, 4]), random(bias)];
+  const inputs = [random(query), random([2, 5, 4]), random([2, 5, 4]), random(bias), random([2, 1, 1])];
   const weights = random([2, 3, 4]);
   const run = (attention: typeof plain) =>
-    tf.valueAndGrads((q, k, v, b) => tf.sum<tf.Scalar>(tf.mul(attention(q, k, v, b, heads), weights)))(
+    tf.valueAndGrads((q, k, v, b, f) => tf.sum<tf.Scalar>(tf.mul(attention(q, k, v, b, f, heads), weights)))(
       inputs,
     );
   const ours = run(scaledDotProduct as typeof plain);

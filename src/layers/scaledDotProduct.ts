@@ -1,7 +1,7 @@
 /**
  * Attention of all heads with a gradient of its own.
- *   P_h = softmax(Q_h K_h' / sqrt(width / heads) + bias)        O_h = P_h V_h        O = [O_1 … O_heads]
- * Backward, with D_h the row sums of dO_h ∘ O_h:
+ *   P_h = softmax(Q_h K_h' / sqrt(width / heads) + bias)        O_h = P_h V_h        Y = factor [O_1 … O_heads]
+ * Backward, with dO = factor dY, D_h the row sums of dO_h ∘ O_h, and dfactor the sum of dY ∘ O:
  *   dV_h' = dO_h' P_h        dL_h = P_h ∘ (dO_h V_h' - D_h)        dQ_h = dL_h K_h        dK_h' = Q_h' dL_h        dbias = Σ_h dL_h
  * What tfjs derives from the same operations is slower by a quarter: it takes D_h from P_h ∘ dP_h and not from the narrow O
  * (Dao et al. 2022, FlashAttention, appendix B), transposes the wide side of products and pads each
@@ -11,13 +11,14 @@ import * as tf from '@tensorflow/tfjs';
 
 /**
  * queries: [request or 1, query, width]; keys, values: [request, behaviour, width]; bias: broadcast to [request, query, behaviour],
- * added to every head's logits -> [request, query, width].
+ * added to every head's logits; factor: [request, 1, 1], what the result is multiplied by -> [request, query, width].
  */
 export function scaledDotProduct(
   queries: tf.Tensor3D,
   keys: tf.Tensor3D,
   values: tf.Tensor3D,
   bias: tf.Tensor3D,
+  factor: tf.Tensor3D,
   heads: number,
 ): tf.Tensor3D {
   const scale = 1 / Math.sqrt(keys.shape[2] / heads);
@@ -28,22 +29,23 @@ export function scaledDotProduct(
 
   const withGradient = tf.customGrad((...args) => {
     const save = args.pop() as tf.GradSaveFunc;
-    const [q, k, v, b] = args as tf.Tensor3D[] as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+    const [q, k, v, b, f] = args as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const [qs, ks, vs] = [split(q), split(k), split(v)];
     const weights = qs.map((part, h) => tf.softmax(tf.add(scaled(tf.matMul(part, ks[h]!, false, true)), b)));
-    const value = join(
+    const joined = join(
       weights.map((p, h) => tf.matMul(p, vs[h]!)),
       2,
     );
-    save([value, ...qs, ...ks, ...vs, ...weights]);
-    const [requests, rows, width] = value.shape as [number, number, number];
+    save([joined, f, ...qs, ...ks, ...vs, ...weights]);
+    const [requests, rows, width] = joined.shape as [number, number, number];
 
-    const gradFunc = (dy: tf.Tensor, [o, ...saved]: tf.Tensor[]) => {
+    const gradFunc = (dy: tf.Tensor, [o, by, ...saved]: tf.Tensor[]) => {
       const perHead = (at: number) => saved.slice(at * heads, (at + 1) * heads);
       const [Q, K, V, P] = [perHead(0), perHead(1), perHead(2), perHead(3)];
-      const dO = split(dy);
+      const dO = split(tf.mul(dy, by!));
       const products = tf.reshape(tf.mul(dy, o!), [requests, rows, heads, width / heads]);
-      const D = split(tf.sum(products, 3)); // per head [request, query, 1]
+      const sums = tf.sum(products, 3); // [request, query, head]
+      const D = split(tf.mul(sums, by!)); // per head [request, query, 1]
       const dL = P.map((p, h) => tf.mul(p, tf.sub(tf.matMul(dO[h]!, V[h]!, false, true), D[h]!)));
       // Of [query, width]' [query, behaviour] only the narrow side is transposed, and the result once for all heads.
       const column = (narrow: tf.Tensor, wide: tf.Tensor) => tf.matMul(narrow, wide, true);
@@ -55,11 +57,11 @@ export function scaledDotProduct(
       const dK = joinColumns(dL.map((l, h) => scaled(column(Q[h]!, l))));
       const dV = joinColumns(P.map((p, h) => column(dO[h]!, p)));
       const dBias = dL.reduce((sum, l) => tf.add(sum, l));
-      return [sumTo(dQ, q.shape), dK, dV, sumTo(dBias, b.shape)];
+      return [sumTo(dQ, q.shape), dK, dV, sumTo(dBias, b.shape), tf.sum(sums, [1, 2], true)];
     };
-    return { value, gradFunc };
+    return { value: tf.mul(joined, f), gradFunc };
   });
-  return withGradient(queries, keys, values, bias) as tf.Tensor3D;
+  return withGradient(queries, keys, values, bias, factor) as tf.Tensor3D;
 }
 
 /** The gradient of what was broadcast from `shape`. */
