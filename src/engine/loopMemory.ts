@@ -24,8 +24,8 @@ const alignment = 64;
 
 const memories = new WeakMap<ArrayBufferLike, LoopMemory>();
 
-/** A memory without arrays. */
-export const ownMemory = (): LoopMemory => new WebAssembly.Memory({ initial: ownPages });
+/** A memory without arrays, if one can be had. */
+export const ownMemory = (): LoopMemory | null => memoryOfPages(ownPages);
 
 /** Arrays of these lengths, of zeros, in one memory where it can hold them. */
 export function arraysForLoops(lengths: readonly number[]): Float32Array[] {

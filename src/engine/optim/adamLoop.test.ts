@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { arraysForLoops } from '../loopMemory.js';
 import { RandomStream } from '../random.js';
 import { adamBytes } from './adamBytes.js';
-import { driftByAdam, updateByAdam, type AdamDrift, type AdamRates } from './adamLoop.js';
+import { driftByAdam, updateByAdam } from './adamLoop.js';
+import { driftPlainly, updatePlainly, type AdamDrift, type AdamRates } from './adamPlain.js';
 
 const rates: AdamRates = {
   beta1: 0.9,
@@ -45,10 +46,13 @@ it('is what adam.wat compiles to', async () => {
 
 const from = 2;
 
+const ordinary = (lengths: readonly number[]) => lengths.map((length) => new Float32Array(length));
+
 describe.each([
-  ['where they lie', arraysForLoops],
-  ['as copies', (lengths: readonly number[]) => lengths.map((length) => new Float32Array(length))],
-] as const)('rows are moved %s', (_, make) => {
+  ['where they lie', arraysForLoops, updateByAdam, driftByAdam],
+  ['as copies', ordinary, updateByAdam, driftByAdam],
+  ['without WebAssembly', ordinary, updatePlainly, driftPlainly],
+] as const)('rows are moved %s', (_, make, update, move) => {
   /** Rows in three arrays, with numbers before, between and after them that are not to be touched. */
   function start(rows: number, width: number) {
     const stream = RandomStream.of(1, 'adam');
@@ -83,14 +87,14 @@ describe.each([
   it.each(sizes)('%i of %i numbers, by gradients', (rows, width) => {
     const { arrays, place, gradients, expected, expectEach } = start(rows, width);
     expectEach(updated);
-    updateByAdam(place, { values: gradients, from, factor }, rates);
+    update(place, { values: gradients, from, factor }, rates);
     expect(arrays.map((array) => array.slice())).toEqual(expected);
   });
 
   it.each(sizes)('%i of %i numbers, without gradients', (rows, width) => {
     const { arrays, place, expected, expectEach } = start(rows, width);
     expectEach(drifted);
-    driftByAdam(place, drift);
+    move(place, drift);
     expect(arrays.map((array) => array.slice())).toEqual(expected);
   });
 });

@@ -5,28 +5,14 @@
  */
 import { loopModule, memoryOf, ownMemory, type LoopMemory } from '../loopMemory.js';
 import { adamBytes } from './adamBytes.js';
+import {
+  driftPlainly,
+  updatePlainly,
+  type AdamDrift,
+  type AdamGradient,
+  type AdamRates,
+} from './adamPlain.js';
 import type { Place } from './optimizer.js';
-
-export interface AdamRates {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  /** The learning rate over m's bias correction, 1 - beta1^t. */
-  readonly stepSize: number;
-  /** 1 over the root of v's bias correction. */
-  readonly rootScale: number;
-  /** What weight decay leaves of the parameter. */
-  readonly kept: number;
-}
-
-/** What steps without a gradient do (adam.wat). */
-export interface AdamDrift {
-  readonly kept: number;
-  readonly moved: number;
-  readonly epsilon: number;
-  readonly keptM: number;
-  readonly keptV: number;
-}
 
 type Loop = (...numbers: readonly number[]) => void;
 
@@ -55,16 +41,20 @@ class AdamLoops {
 }
 
 const inMemories = new WeakMap<LoopMemory, AdamLoops>();
-const copying = new AdamLoops(ownMemory());
+const memoryOfCopies = ownMemory();
+/** What takes arrays that lie elsewhere, by copies; null where the process may have no such memory. */
+const copying = memoryOfCopies && new AdamLoops(memoryOfCopies);
 
-/** Moves rows by gradients that follow one another from `from` on, times `factor`. */
-export function updateByAdam(
-  place: Place,
-  { values, from, factor }: { readonly values: Float32Array; readonly from: number; readonly factor: number },
-  { beta1, beta2, epsilon, stepSize, rootScale, kept }: AdamRates,
-): void {
+/** Moves rows by gradients. */
+export function updateByAdam(place: Place, gradient: AdamGradient, rates: AdamRates): void {
+  if (!copying) {
+    updatePlainly(place, gradient, rates);
+    return;
+  }
+  const { values, from, factor } = gradient;
+  const { beta1, beta2, epsilon, stepSize, rootScale, kept } = rates;
   const [c1, c2] = [1 - beta1, 1 - beta2];
-  forBlocks(place, ({ update, gradients }, [p, m, v], starts, rows, width, done) => {
+  forBlocks(place, copying, ({ update, gradients }, [p, m, v], starts, rows, width, done) => {
     gradients.set(values.subarray(from + done, from + done + rows * width));
     const g = gradients.byteOffset;
     update(p, m, v, g, starts, rows, width, beta1, c1, beta2, c2, stepSize, rootScale, epsilon, kept, factor);
@@ -72,9 +62,14 @@ export function updateByAdam(
 }
 
 /** Moves rows as steps without a gradient do. */
-export function driftByAdam(place: Place, { kept, moved, epsilon, keptM, keptV }: AdamDrift): void {
-  forBlocks(place, ({ drift }, [p, m, v], starts, rows, width) => {
-    drift(p, m, v, starts, rows, width, kept, moved, epsilon, keptM, keptV);
+export function driftByAdam(place: Place, drift: AdamDrift): void {
+  if (!copying) {
+    driftPlainly(place, drift);
+    return;
+  }
+  const { kept, moved, epsilon, keptM, keptV } = drift;
+  forBlocks(place, copying, (loops, [p, m, v], starts, rows, width) => {
+    loops.drift(p, m, v, starts, rows, width, kept, moved, epsilon, keptM, keptV);
   });
 }
 
@@ -88,14 +83,15 @@ type TakeBlock = (
   done: number,
 ) => void;
 
-function forBlocks(place: Place, take: TakeBlock): void {
+/** `copied`: what takes rows that lie in no loop's memory. */
+function forBlocks(place: Place, copied: AdamLoops, take: TakeBlock): void {
   const { parameter, slots, starts, width } = place;
   if (width > block) {
-    forPieces(place, take);
+    forPieces(place, copied, take);
     return;
   }
   const inPlace = loopsOver(parameter, slots);
-  const loops = inPlace ?? copying;
+  const loops = inPlace ?? copied;
   const arrays = [parameter, slots[0]!, slots[1]!];
   const [p, m, v] = (inPlace ? arrays : loops.copies).map((array) => array.byteOffset);
   const together = Math.floor(block / width);
@@ -109,11 +105,11 @@ function forBlocks(place: Place, take: TakeBlock): void {
 }
 
 /** Rows that are longer than a block, such as a model's vector, by pieces of a block's length. */
-function forPieces({ starts, width, ...arrays }: Place, take: TakeBlock): void {
+function forPieces({ starts, width, ...arrays }: Place, copied: AdamLoops, take: TakeBlock): void {
   starts.forEach((start, row) => {
     for (let done = 0; done < width; done += block) {
       const piece = { ...arrays, starts: [start + done], width: Math.min(block, width - done) };
-      forBlocks(piece, (loops, addresses, at, rows, length) => {
+      forBlocks(piece, copied, (loops, addresses, at, rows, length) => {
         take(loops, addresses, at, rows, length, row * width + done);
       });
     }
