@@ -52,11 +52,11 @@ export const nearest = (vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor1
 
 /**
  * 2 v.x - |x|^2 = |v|^2 - |v - x|^2: what tells distances from one vector to several codes apart.
- * [vector, width] x [code, width] -> [vector, code].
+ * [..., vector, width] x [..., code, width] -> [..., vector, code].
  */
-export function proximities(vectors: tf.Tensor2D, codebook: tf.Tensor2D): tf.Tensor2D {
-  const products = tf.mul(tf.matMul(vectors, codebook, false, true), 2);
-  return tf.sub(products, tf.reshape(tf.sum(tf.square(codebook), 1), [1, -1]));
+export function proximities<T extends tf.Tensor>(vectors: T, codes: T): T {
+  const products = tf.mul(tf.matMul(vectors, codes, false, true), 2);
+  return tf.sub(products, tf.expandDims(tf.sum(tf.square(codes), -1), -2));
 }
 
 /** |v - x|^2: [vector, width] x [code, width] -> [vector, code]. */

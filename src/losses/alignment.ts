@@ -53,7 +53,7 @@ export function alignmentLoss(inputs: AlignmentInputs, options: AlignmentOptions
     const perRequest = (x: tf.Tensor2D): tf.Tensor3D => tf.reshape(x, [requests, candidates, -1]);
     const divergence = symmetricDivergence(
       soften(perRequest(residual), raw, perRequest(proximities(residual, raw))),
-      soften(attended, personal, proximitiesWithin(attended, personal)),
+      soften(attended, personal, proximities(attended, personal)),
     );
     total = tf.add(total, tf.div(tf.sum(tf.mul(divergence, inputs.mask)), counted));
 
@@ -91,10 +91,4 @@ function summedDistances(vectors: tf.Tensor3D, codes: tf.Tensor): tf.Tensor {
   const lengths = tf.mul(tf.sum(tf.square(vectors), 2), codes.shape[1]!);
   const products = tf.mul(dotWithEach(tf.sum(codes, 1), vectors), 2);
   return tf.add(tf.sub(lengths, products), tf.reshape(tf.sum(tf.square(codes), [1, 2]), [-1, 1]));
-}
-
-/** 2 v.x - |x|^2 within each request: [request, candidate, width] x [request, code, width] -> [request, candidate, code]. */
-function proximitiesWithin(vectors: tf.Tensor3D, codes: tf.Tensor3D): tf.Tensor3D {
-  const products = tf.mul(tf.matMul(vectors, codes, false, true), 2);
-  return tf.sub(products, tf.expandDims(tf.sum(tf.square(codes), 2), 1));
 }

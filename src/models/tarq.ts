@@ -37,7 +37,7 @@ import {
 import { firstRequests } from '../layers/firstRequests.js';
 import { linear, linearInitial } from '../layers/linear.js';
 import { mlp, mlpInitial } from '../layers/mlp.js';
-import { cosine, unit } from '../layers/normalize.js';
+import { cosine, dot, unit } from '../layers/normalize.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
 import { autoencoderLoss } from '../losses/autoencoder.js';
 import { reconstructionLoss } from '../losses/reconstruction.js';
@@ -142,11 +142,12 @@ export function tarqTerm({
 
   const projection = (item: ItemInput, parameters: Parameters) => mlp(parameters, 'projection', 2, item.x);
 
+  const logitOf = (match: tf.Tensor, parameters: Parameters): tf.Tensor2D =>
+    tf.add(tf.mul(match, tf.exp(parameters.log_scale!)), parameters.bias!);
+
   /** projected: P(item), of any length. */
-  const head = (vector: tf.Tensor, projected: tf.Tensor, parameters: Parameters): tf.Tensor2D => {
-    const match = cosine(linear(parameters, 'head', vector), projected);
-    return tf.add(tf.mul(match, tf.exp(parameters.log_scale!)), parameters.bias!);
-  };
+  const head = (vector: tf.Tensor, projected: tf.Tensor, parameters: Parameters): tf.Tensor2D =>
+    logitOf(cosine(linear(parameters, 'head', vector), projected), parameters);
 
   /** Attention with the items' own latents in place of codes: what more codes would come to (T1). */
   const attendExactly = (
@@ -246,7 +247,7 @@ export function tarqTerm({
         );
       });
       const vector = vectors.reduce((sum, part) => tf.add(sum, part));
-      return head(vector, itemState.projection!, parameters);
+      return logitOf(dot(unit(linear(parameters, 'head', vector)), itemState.projection!), parameters);
     },
 
     trainScore(inputs: RequestInputs, parameters: Parameters, guide: TrainingGuide): TrainedScore {
