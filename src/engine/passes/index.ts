@@ -4,6 +4,7 @@ import { broadcasts } from './broadcasts.js';
 import { cancelled } from './cancelled.js';
 import { factors } from './factors.js';
 import { gemmSums } from './gemmSums.js';
+import { leadingSums } from './leadingSums.js';
 import { logSoftmax } from './logSoftmax.js';
 import { outputs } from './outputs.js';
 import { Rewriting, type Pass } from './pass.js';
@@ -19,6 +20,7 @@ export const passes: readonly Pass[] = [
   factors,
   logSoftmax,
   squares,
+  leadingSums,
   scatters,
   outputs,
 ];

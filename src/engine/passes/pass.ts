@@ -4,7 +4,7 @@
  */
 import type { Attribute, ElementType, OnnxConstant, OnnxGraph, OnnxNode } from '../onnx.js';
 import { constantBytes } from '../trace/graph.js';
-import { broadcast, shapesOf, type Shape } from './shapes.js';
+import { broadcast, integersOf, shapesOf, type Shape } from './shapes.js';
 
 export interface Pass {
   readonly name: string;
@@ -74,6 +74,12 @@ export class Rewriting {
     const constant = this.constants.get(value);
     if (constant?.type !== 'float32' || constant.bytes.length !== 4) return undefined;
     return new Float32Array(constant.bytes.slice().buffer)[0];
+  }
+
+  /** The numbers of an int64 constant: axes, shapes. */
+  integersOf(value: string): readonly number[] | undefined {
+    const constant = this.constants.get(value);
+    return constant?.type === 'int64' ? integersOf(constant) : undefined;
   }
 
   /** A scalar constant. */

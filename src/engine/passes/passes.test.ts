@@ -232,6 +232,27 @@ const cases: Case[] = [
     ops: null,
   },
   {
+    pass: 'leading_sums',
+    name: 'multiplies by a row of ones',
+    inputs: { a: [3, 4] },
+    run: ({ a }) => tf.neg(tf.sum(a!, 0)),
+    ops: ['Expand', 'Gemm', 'Reshape', 'Neg', 'Identity'],
+  },
+  {
+    pass: 'leading_sums',
+    name: 'takes several axes for rows, and keeps them where it is told to',
+    inputs: { a: [2, 3, 4, 2] },
+    run: ({ a }) => tf.neg(tf.sum(a!, [1, 0], true)),
+    ops: ['Expand', 'Reshape', 'Gemm', 'Reshape', 'Neg', 'Identity'],
+  },
+  {
+    pass: 'leading_sums',
+    name: 'leaves sums over other axes alone, and over all',
+    inputs: { a: [2, 3, 2] },
+    run: ({ a }) => tf.add(tf.add(tf.sum(a!, [0, 2], true), tf.sum(a!, 1, true)), tf.sum(a!)),
+    ops: null,
+  },
+  {
     pass: 'scatters',
     name: 'scatters into the other term',
     inputs: { a: [3, 2], b: [2, 2] },

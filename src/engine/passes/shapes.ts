@@ -21,7 +21,8 @@ export function shapesOf(graph: OnnxGraph): Map<string, Shape> {
   return shapes;
 }
 
-const integersOf = ({ bytes }: OnnxConstant) => Array.from(new BigInt64Array(bytes.slice().buffer), Number);
+export const integersOf = ({ bytes }: OnnxConstant): readonly number[] =>
+  Array.from(new BigInt64Array(bytes.slice().buffer), Number);
 
 function outputShapes(
   { op, attributes, outputs }: OnnxNode,
