@@ -43,36 +43,43 @@ export function attentionInitial(name: string, shape: AttentionShape, stream: Ra
  */
 export type AttentionBias = tf.Tensor | Factors;
 
-export interface AttentionOptions {
+/** Already mapped queries, keys and values. */
+export interface AttentionInputs {
+  /** [request or 1, query, width] */
+  readonly queries: tf.Tensor3D;
+  /** [request, behaviour, width] */
+  readonly keys: tf.Tensor3D;
+  /** [request, behaviour, width] */
+  readonly values: tf.Tensor3D;
+  /** [request, behaviour], 1 = real. */
+  readonly mask: tf.Tensor2D;
+  readonly heads: number;
   readonly bias?: AttentionBias | undefined;
   /** What the result is multiplied by, [1]. */
   readonly gate?: tf.Tensor | undefined;
 }
 
-/**
- * Attention of already mapped queries over mapped keys and values.
- * queries: [request or 1, query, width]; keys, values: [request, behaviour, width]; mask: [request, behaviour], 1 = real
- * -> [request, query, width].
- */
-export function attend(
-  queries: tf.Tensor3D,
-  keys: tf.Tensor3D,
-  values: tf.Tensor3D,
-  mask: tf.Tensor2D,
-  heads: number,
-  { bias, gate }: AttentionOptions = {},
-): tf.Tensor3D {
+/** -> [request, query, width] */
+export function attend({ queries, keys, values, mask, heads, bias, gate }: AttentionInputs): tf.Tensor3D {
   const [requests, behaviours, width] = keys.shape;
-  const factor = gate ? tf.mul(hasHistory(mask), gate) : hasHistory(mask);
+  const factor = factorOf(mask, gate);
   if (isLong(behaviours)) {
     const scaled = tf.mul<tf.Tensor3D>(overRequests(queries, requests), Math.sqrt(heads / width));
     const shared = withPadding(mask, queries.shape[1], bias as Factors | undefined); // of a long sequence, as its type says
     const { vector } = chunkedAttention({ own: { queries: scaled, keys, heads }, shared, values });
     return tf.mul(vector, factor);
   }
-  const padding = tf.reshape(paddingBias(mask), [requests, 1, behaviours]);
-  const shared = bias ? tf.add(bias as tf.Tensor, padding) : padding; // of a short one
-  return scaledDotProduct(queries, keys, values, shared as tf.Tensor3D, factor as tf.Tensor3D, heads);
+  return scaledDotProduct(queries, keys, values, paddedBias(mask, bias), factor, heads);
+}
+
+/** What the result is multiplied by: [request, 1, 1]. */
+export const factorOf = (mask: tf.Tensor2D, gate?: tf.Tensor): tf.Tensor3D =>
+  gate ? tf.mul(hasHistory(mask), gate) : hasHistory(mask);
+
+/** Bias of a short sequence and its padding's: [request, query or 1, behaviour]. */
+export function paddedBias(mask: tf.Tensor2D, bias?: AttentionBias): tf.Tensor3D {
+  const padding = tf.expandDims<tf.Tensor3D>(paddingBias(mask), 1);
+  return bias ? tf.add(bias as tf.Tensor, padding) : padding; // of a short one no factors
 }
 
 /** log Σ_j exp(bias_qj) over real behaviours: [request, query]. */
@@ -121,11 +128,11 @@ export function multiHeadAttention(
   x: tf.Tensor3D,
   mask: tf.Tensor2D,
 ): tf.Tensor3D {
-  return attend(
-    linear(parameters, `${name}/query`, query) as tf.Tensor3D,
-    linear(parameters, `${name}/key`, x) as tf.Tensor3D,
-    linear(parameters, `${name}/value`, x) as tf.Tensor3D,
+  return attend({
+    queries: linear(parameters, `${name}/query`, query) as tf.Tensor3D,
+    keys: linear(parameters, `${name}/key`, x) as tf.Tensor3D,
+    values: linear(parameters, `${name}/value`, x) as tf.Tensor3D,
     mask,
     heads,
-  );
+  });
 }

@@ -21,17 +21,15 @@ export function scaledDotProduct(
   factor: tf.Tensor3D,
   heads: number,
 ): tf.Tensor3D {
-  const scale = 1 / Math.sqrt(keys.shape[2] / heads);
-  // Of a product: ONNX Runtime then scales while it multiplies.
-  const scaled = (product: tf.Tensor) => tf.mul(product, scale);
-  const split = (x: tf.Tensor) => (heads === 1 ? [x] : tf.split(x, heads, 2));
+  const scaled = scaledBy(keys, heads);
+  const split = (x: tf.Tensor) => splitHeads(x, heads);
   const join = (parts: tf.Tensor[], axis: number) => (heads === 1 ? parts[0]! : tf.concat(parts, axis));
 
   const withGradient = tf.customGrad((...args) => {
     const save = args.pop() as tf.GradSaveFunc;
     const [q, k, v, b, f] = args as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const [qs, ks, vs] = [split(q), split(k), split(v)];
-    const weights = qs.map((part, h) => tf.softmax(tf.add(scaled(tf.matMul(part, ks[h]!, false, true)), b)));
+    const weights = attentionWeights(q, k, b, heads);
     const joined = join(
       weights.map((p, h) => tf.matMul(p, vs[h]!)),
       2,
@@ -63,6 +61,30 @@ export function scaledDotProduct(
   });
   return withGradient(queries, keys, values, bias, factor) as tf.Tensor3D;
 }
+
+/** P_h, per head [request, query, behaviour], of what `scaledDotProduct` is given. */
+export function attentionWeights(
+  queries: tf.Tensor,
+  keys: tf.Tensor,
+  bias: tf.Tensor,
+  heads: number,
+): tf.Tensor3D[] {
+  const scaled = scaledBy(keys, heads);
+  const ks = splitHeads(keys, heads);
+  return splitHeads(queries, heads).map((q, h) =>
+    tf.softmax(tf.add<tf.Tensor3D>(scaled(tf.matMul(q, ks[h]!, false, true)), bias)),
+  );
+}
+
+/** Heads side by side, one by one: [..., row, width] -> per head [..., row, width / heads]. */
+export const splitHeads = (x: tf.Tensor, heads: number): tf.Tensor[] =>
+  heads === 1 ? [x] : tf.split(x, heads, 2);
+
+/** Times 1 / sqrt(width / heads). Of a product: ONNX Runtime then scales while it multiplies. */
+const scaledBy = (keys: tf.Tensor, heads: number) => {
+  const scale = 1 / Math.sqrt(keys.shape[2]! / heads);
+  return (product: tf.Tensor) => tf.mul(product, scale);
+};
 
 /** The gradient of what was broadcast from `shape`. */
 function sumTo(x: tf.Tensor, shape: readonly number[]): tf.Tensor {

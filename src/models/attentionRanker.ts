@@ -72,14 +72,14 @@ export function attentionRanker({
       const candidates = inputs.item.shared as tf.Tensor3D;
       const similar = similarityKeys(teacher, parameters, x);
       const bias = similarityBias(teacher, parameters, unit(candidates), similar);
-      const vector = attend(
-        linear(parameters, 'target_attention/query', candidates) as tf.Tensor3D,
-        linear(parameters, 'target_attention/key', encodedSequence) as tf.Tensor3D,
-        linear(parameters, 'target_attention/value', encodedSequence) as tf.Tensor3D,
+      const vector = attend({
+        queries: linear(parameters, 'target_attention/query', candidates) as tf.Tensor3D,
+        keys: linear(parameters, 'target_attention/key', encodedSequence) as tf.Tensor3D,
+        values: linear(parameters, 'target_attention/value', encodedSequence) as tf.Tensor3D,
         mask,
         heads,
-        { bias },
-      );
+        bias,
+      });
       const projection = mlp(parameters, 'projection', 2, inputs.item.x);
       const match = cosine(linear(parameters, 'head', vector), projection);
       const interaction = tf.add(tf.mul(match, tf.exp(parameters.log_scale!)), parameters.bias!);

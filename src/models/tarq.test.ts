@@ -63,14 +63,14 @@ describe('T1: one level with one code per item', () => {
       tf.exp(own.log_similarity!),
     );
     const bias = tf.add(similarity, tf.reshape(primed(own, 'recency'), [1, 1, -1]));
-    const vector = attend(
-      perRequest(linear(own, 'query', latents)),
-      linear(own, 'key', x) as tf.Tensor3D,
-      linear(own, 'value/0', x) as tf.Tensor3D,
+    const vector = attend({
+      queries: perRequest(linear(own, 'query', latents)),
+      keys: linear(own, 'key', x) as tf.Tensor3D,
+      values: linear(own, 'value/0', x) as tf.Tensor3D,
       mask,
-      2,
-      { bias },
-    );
+      heads: 2,
+      bias,
+    });
     const projection = unit(mlp(own, 'projection', 2, inputs.item.x));
     const interaction = tf.add(
       tf.mul(dot(unit(linear(own, 'head', vector)), projection), tf.exp(own.log_scale!)),
@@ -95,7 +95,7 @@ describe('sums of attended codes', () => {
     tf.tensor3d(x, [1, 1, 8]),
   );
   const whole = levels.reduce((sum, x) => tf.add(sum, x));
-  const attended = (query: tf.Tensor3D) => attend(query, keys, values, mask, 2);
+  const attended = (queries: tf.Tensor3D) => attend({ queries, keys, values, mask, heads: 2 });
   const largest = (x: tf.Tensor) => tf.max(tf.abs(x)).dataSync()[0]!;
 
   it('T2: are not the attention of the summed code', () => {

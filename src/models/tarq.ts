@@ -26,7 +26,9 @@ import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import type { Quantised } from '../codebooks/residual.js';
-import { attend } from '../layers/attention.js';
+import { attend, type AttentionInputs } from '../layers/attention.js';
+import { lookUpAttended } from '../layers/attendedLookUp.js';
+import { isLong } from '../layers/chunks.js';
 import {
   codedBy,
   type Dimensions,
@@ -68,6 +70,12 @@ interface MappedSequence {
   readonly similar: tf.Tensor3D;
 }
 
+/** What the codes of a level attended to, [request, code, width], and how. */
+interface PersonalCodebook {
+  readonly attention: AttentionInputs;
+  readonly vectors: tf.Tensor3D;
+}
+
 /** What attends, and by what it is similar to behaviours: [..., width] and [..., coded]. */
 interface Queries<T> {
   readonly queries: T;
@@ -93,18 +101,22 @@ export function tarqTerm({
     similar: similarityKeys(student, parameters, codedBy.sequence(sequence)),
   });
 
-  /** Gated attention of some codes of a level: [request, query, …] -> [request, query, width]. */
-  const attendCodes = (
+  /** Gated attention of some codes of a level: [request, query, …]. */
+  const attentionOf = (
     level: number,
     { queries, similar }: Queries<tf.Tensor3D>,
     sequence: SequenceInput,
     mapped: MappedSequence,
     parameters: Parameters,
-  ) => {
-    const bias = similarityBias(student, parameters, similar, mapped.similar);
-    const gate = student.levelGates ? tf.slice(parameters.gates!, [level], [1]) : undefined;
-    return attend(queries, mapped.keys, mapped.values[level]!, sequence.mask, heads, { bias, gate });
-  };
+  ): AttentionInputs => ({
+    queries,
+    keys: mapped.keys,
+    values: mapped.values[level]!,
+    mask: sequence.mask,
+    heads,
+    bias: similarityBias(student, parameters, similar, mapped.similar),
+    gate: student.levelGates ? tf.slice(parameters.gates!, [level], [1]) : undefined,
+  });
 
   /** What the codes of a codebook ask with, [code, latent] -> [code, …]; c^l, the decoded codes, are what they are similar by. */
   const codeQueries = (codes: tf.Tensor2D, parameters: Parameters): Queries<tf.Tensor2D> => ({
@@ -116,19 +128,20 @@ export function tarqTerm({
   const allQueries = (parameters: Parameters): Queries<tf.Tensor2D>[] =>
     autoencoder.codebooks(parameters).map((codes) => codeQueries(codes, parameters));
 
-  /** Personal codebooks, per level [request, code, width]. */
+  /** Personal codebooks. */
   const personalCodebooks = (
     codes: readonly Queries<tf.Tensor2D>[],
     sequence: SequenceInput,
     mapped: MappedSequence,
     parameters: Parameters,
-  ): tf.Tensor3D[] => {
+  ): PersonalCodebook[] => {
     // They do not depend on the user; similarity's product, whose gradient tfjs derives, is given one of each for every request.
     const requests = sequence.x.shape[0];
     const spread = (x: tf.Tensor2D) => tf.tile<tf.Tensor3D>(tf.expandDims(x, 0), [requests, 1, 1]);
     return codes.map(({ queries, similar }, level) => {
       const asked = { queries: tf.expandDims<tf.Tensor3D>(queries, 0), similar: spread(similar) };
-      return attendCodes(level, asked, sequence, mapped, parameters);
+      const attention = attentionOf(level, asked, sequence, mapped, parameters);
+      return { attention, vectors: attend(attention) };
     });
   };
 
@@ -160,13 +173,13 @@ export function tarqTerm({
     const perRequest = tf.reshape<tf.Rank.R3>(latent, [requests, candidates, codebook.latentWidth]);
     const queries = linear(parameters, 'query', perRequest) as tf.Tensor3D;
     const similar = unit(codedBy.item(inputs.item)) as tf.Tensor3D;
-    return attendCodes(0, { queries, similar }, inputs.sequence, mapped, parameters);
+    return attend(attentionOf(0, { queries, similar }, inputs.sequence, mapped, parameters));
   };
 
   /**
    * Student vector in training: what the codes name is looked up where personal codebooks are made anyway (`personal`); otherwise the
-   * looked-up codes attend themselves, which gives the same without the codes that nobody asked for. So do those of the first level
-   * where its similarity is straight-through, since every candidate then has a gradient of its own.
+   * looked-up codes attend themselves, which gives the same without the codes that nobody asked for. Where the first level's similarity
+   * is straight-through, a candidate's own is what its vector has a gradient by.
    */
   const attendSelected = (
     inputs: RequestInputs,
@@ -174,26 +187,26 @@ export function tarqTerm({
     tables: readonly Queries<tf.Tensor2D>[],
     mapped: MappedSequence,
     parameters: Parameters,
-    personal?: readonly tf.Tensor3D[],
+    personal?: readonly PersonalCodebook[],
   ): tf.Tensor3D => {
     const [requests, candidates] = inputs.mask.shape;
-    const direct = unit(tf.reshape(codedBy.item(inputs.item), [-1, coded]));
+    const perRequest = (x: tf.Tensor) => tf.reshape<tf.Rank.R3>(x, [requests, candidates, x.shape[1]!]);
+    const direct = perRequest(unit(tf.reshape(codedBy.item(inputs.item), [-1, coded])));
     const vectors = levels.map((level) => {
-      const straight = level === 0 && student.straightThrough;
-      if (personal && !straight)
-        return lookUpPersonal(personal[level]!, tf.reshape(codes[level]!, [requests, candidates]));
-      const chosen = (table: tf.Tensor2D) => tf.gather(table, codes[level]!);
-      const perRequest = (x: tf.Tensor) => tf.reshape<tf.Rank.R3>(x, [requests, candidates, x.shape[1]!]);
+      const straight = level === 0 && student.straightThrough && student.similarityStart > 0;
+      const levelCodes = codes[level]!;
+      const lookedUp = tf.reshape<tf.Rank.R2>(levelCodes, [requests, candidates]);
+      if (personal && !(straight && isLong(inputs.sequence.mask.shape[1]))) {
+        const { attention, vectors: table } = personal[level]!;
+        if (!straight) return lookUpPersonal(table, lookedUp);
+        const own = tf.matMul<tf.Tensor3D>(direct, stopGradient(mapped.similar), false, true);
+        return lookUpAttended(table, lookedUp, own, attention);
+      }
+      const chosen = (table: tf.Tensor2D) => perRequest(tf.gather(table, levelCodes));
       const queries = chosen(tables[level]!.queries);
       const decoded = chosen(tables[level]!.similar);
-      const similar = straight ? tf.add(decoded, tf.sub(direct, stopGradient(direct))) : decoded;
-      return attendCodes(
-        level,
-        { queries: perRequest(queries), similar: perRequest(similar) },
-        inputs.sequence,
-        mapped,
-        parameters,
-      );
+      const similar = straight ? tf.add<tf.Tensor3D>(decoded, tf.sub(direct, stopGradient(direct))) : decoded;
+      return attend(attentionOf(level, { queries, similar }, inputs.sequence, mapped, parameters));
     });
     return vectors.reduce((sum, vector) => tf.add<tf.Tensor3D>(sum, vector));
   };
@@ -226,7 +239,12 @@ export function tarqTerm({
     userSide(_user, _context, sequence, parameters) {
       const mapped = mapSequence(sequence, parameters);
       const personal = personalCodebooks(allQueries(parameters), sequence, mapped, parameters);
-      return { codebook: tf.concat(personal, 1) }; // [request, level * code, width]
+      return {
+        codebook: tf.concat(
+          personal.map(({ vectors }) => vectors),
+          1,
+        ),
+      }; // [request, level * code, width]
     },
 
     itemSide(itemInput, parameters) {
@@ -256,7 +274,7 @@ export function tarqTerm({
       const queries = allQueries(parameters);
       const aligns = guide.teacherVector && losses.alignment > 0;
       const personal = aligns && personalOfSample(inputs, queries, mapped, parameters);
-      const everyone = personal && personal[0]!.shape[0] === inputs.mask.shape[0];
+      const everyone = personal && personal[0]!.vectors.shape[0] === inputs.mask.shape[0];
       const vector = attendSelected(
         inputs,
         quantised,
@@ -286,7 +304,7 @@ export function tarqTerm({
               latent: tf.reshape(latent, [...guide.mask.shape, codebook.latentWidth]),
               raw: autoencoder.codebooks(parameters),
               teacher: guide.teacherVector,
-              personal,
+              personal: personal.map(({ vectors }) => vectors),
               codes: quantised.codes.map(perRequest),
               mask: guide.mask,
             },
@@ -318,7 +336,7 @@ export function tarqTerm({
     queries: readonly Queries<tf.Tensor2D>[],
     { keys, values, similar }: MappedSequence,
     parameters: Parameters,
-  ): tf.Tensor3D[] {
+  ): PersonalCodebook[] {
     const sampled = sampledRequests(sequence.x.shape[0], losses);
     const first = firstRequests(sampled);
     return personalCodebooks(
