@@ -12,7 +12,6 @@ import { RandomStream } from '../../dist/engine/random.js';
 import { modelState } from '../../dist/engine/state.js';
 import { TrainingStep } from '../../dist/engine/step.js';
 import { oneWorker } from '../../dist/engine/workers/workers.js';
-import { firstOfBatch } from '../../dist/layers/inputs.js';
 import { preRanker, teacherModel } from '../../dist/models/registry.js';
 import { preRankerLoss, rankerLoss, roles } from '../../dist/train/objectives.js';
 
@@ -156,7 +155,6 @@ export function makeStep(
     ...(without.includes('host_optimizer') && { optimizerOn: 'graph' }),
     withoutPasses: without,
     workers,
-    firstOf: firstOfBatch,
   });
   return { step, states };
 }

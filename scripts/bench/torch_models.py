@@ -15,7 +15,6 @@ HEADS = 4
 LEVELS = 3
 COMMITMENT = 0.25
 SHARPNESS = 8.0
-SCALE_REQUESTS = 8  # the first requests, whose mean distances set the scale of all
 WEIGHTS = {"alignment": 0.01, "reconstruction": 1.0, "autoencoder": 1.0}
 PADDING = -1e9
 
@@ -127,11 +126,10 @@ def squared_distances(v, x):
 
 
 def log_softness(distances, mask):
-    """[request, candidate, code]: scaled by the mean distance of real candidates of the first requests."""
-    held = distances.detach()[:SCALE_REQUESTS]
-    mask = mask[:SCALE_REQUESTS]
-    mean = (held * mask.unsqueeze(2)).sum() / (mask.sum().clamp(min=1) * held.shape[2])
-    scale = SHARPNESS / (mean + 1e-12)
+    """[request, candidate, code]: scaled by the mean distance of a request's real candidates."""
+    sums = (distances.detach() * mask.unsqueeze(2)).sum((1, 2))
+    mean = sums / (mask.sum(1).clamp(min=1) * distances.shape[2])
+    scale = (SHARPNESS / (mean + 1e-12)).view(-1, 1, 1)
     return F.log_softmax(-distances * scale, -1)
 
 

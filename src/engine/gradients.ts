@@ -114,8 +114,6 @@ export interface StepOptions {
   readonly stepsPerRun?: number;
   /** Those who share each step's batch; this process alone where they are left out. */
   readonly workers?: Workers;
-  /** A batch without all but the first requests of each block; spares several workers some work, where a loss asks for numbers of these alone. */
-  readonly firstOf?: (batch: BatchTensors, requests: number) => BatchTensors;
   /** Folder for the batch of a step with a value that is not finite. */
   readonly saveTo: string;
   /** Passes that the step's graph does not go through; for tests and benches. */
@@ -166,9 +164,7 @@ function recordLoss({ loss, workers }: StepOptions, models: TracedModels, tensor
 /** What this worker adds to the numbers of the whole batch that the loss asks for. */
 export function recordSharesOf(options: StepOptions, workers: Workers, tensors: BatchTensors) {
   const { models } = recordModels(options, tensors);
-  const { loss, firstOf = (all: BatchTensors) => all } = options;
-  const batch = withPrefix(tensors, 'batch:');
-  return recordShares(workers.size, (requests) => loss(models, firstOf(batch, requests)));
+  return recordShares(workers.size, () => options.loss(models, withPrefix(tensors, 'batch:')));
 }
 
 /** Forward and backward: the loss terms, and the gradient of their weighted sum for each trained model. */

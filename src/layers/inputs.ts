@@ -13,7 +13,6 @@ import * as tf from '@tensorflow/tfjs';
 import type { FeatureGroup, InputLayout } from '../data/inputLayout.js';
 import type { BatchTensors } from '../engine/gradients.js';
 import { internal } from '../errors.js';
-import { firstRequests } from './firstRequests.js';
 
 /** Widths of what models get. */
 export interface Dimensions {
@@ -121,15 +120,6 @@ export function embedBlock(
     mask: input(`${block}/candidate_mask`) as tf.Tensor2D,
   };
 }
-
-/** The batch with the first requests of each block alone: items and scalars belong to all requests. */
-export const firstOfBatch = (batch: BatchTensors, requests: number): BatchTensors =>
-  Object.fromEntries(
-    Object.entries(batch).map(([name, tensor]) => [
-      name,
-      name.startsWith('items/') || tensor.rank === 0 ? tensor : firstRequests(requests)(tensor),
-    ]),
-  );
 
 /** Rows by index; where the rows have no width there is nothing to look up. */
 function lookUp(rows: tf.Tensor, indices: tf.Tensor): tf.Tensor {

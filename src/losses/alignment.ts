@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../engine/autodiff.js';
 import { overWorkers } from '../engine/workers/wholeBatch.js';
 import { proximities } from '../codebooks/residual.js';
-import { firstRequests } from '../layers/firstRequests.js';
 import { dotWithEach } from '../layers/normalize.js';
 import { lookUpPersonal } from '../layers/personalTable.js';
 import { symmetricDivergence } from './divergence.js';
@@ -19,7 +18,7 @@ import { symmetricDivergence } from './divergence.js';
  * Source: the authors' code, tarq.md 1.7. Two settings depart from it, both measured (reference-experiments.md section 4): without
  * `attached` the raw side is a constant, because with it the trivial solution collapses the codebooks; and `sharpness` scales the
  * distances by their mean, because at the scale of small embeddings both softmaxes are flat and the loss is inert (0 = as the paper).
- * The mean is one of the first requests, a sample as rows are in random order: several workers need it before they know their loss.
+ * The mean is each request's own, so that the loss of a request does not depend on those beside it, and several workers need not know it.
  */
 export interface AlignmentInputs {
   readonly latent: tf.Tensor3D;
@@ -33,8 +32,6 @@ export interface AlignmentInputs {
 export interface AlignmentOptions {
   readonly attached: boolean;
   readonly sharpness: number;
-  /** The first requests, whose mean distances set the scale. */
-  readonly scaleRequests: number;
 }
 
 export function alignmentLoss(inputs: AlignmentInputs, options: AlignmentOptions): tf.Scalar {
@@ -52,7 +49,7 @@ export function alignmentLoss(inputs: AlignmentInputs, options: AlignmentOptions
     const codes = inputs.codes[level]!;
     const perRequest = (x: tf.Tensor2D): tf.Tensor3D => tf.reshape(x, [requests, candidates, -1]);
     const divergence = symmetricDivergence(
-      soften(perRequest(residual), raw, perRequest(proximities(residual, raw))),
+      soften(perRequest(residual), tf.expandDims(raw, 0), perRequest(proximities(residual, raw))),
       soften(attended, personal, proximities(attended, personal)),
     );
     total = tf.add(total, tf.div(tf.sum(tf.mul(divergence, inputs.mask)), counted));
@@ -65,21 +62,17 @@ export function alignmentLoss(inputs: AlignmentInputs, options: AlignmentOptions
 
 /**
  * Logits over the codes from their proximities |v|^2 - |v - x|^2, in which |v|^2, the same for all codes, changes nothing: times
- * `sharpness` over the mean distance |v - x|^2 of the real candidates of the first requests (or as they are).
- * vectors: [request, candidate, width]; codes: [code, width] or [request, code, width]; proximities: [request, candidate, code].
+ * `sharpness` over the mean distance |v - x|^2 of the request's real candidates to all codes (or as they are).
+ * vectors: [request, candidate, width]; codes: [request or 1, code, width]; proximities: [request, candidate, code].
  */
-function softness(mask: tf.Tensor2D, { sharpness, scaleRequests }: AlignmentOptions) {
-  if (sharpness === 0) return (_v: tf.Tensor3D, _x: tf.Tensor, proximities: tf.Tensor3D) => proximities;
-  const requests = Math.min(mask.shape[0], scaleRequests);
-  const first = firstRequests(requests);
-  const real = first(mask);
-  const candidates = tf.maximum(overWorkers(tf.sum(real)), tf.scalar(1));
-  return (vectors: tf.Tensor3D, codes: tf.Tensor, proximities: tf.Tensor3D): tf.Tensor3D => {
-    const ofRequest = codes.rank === 3 ? first(codes as tf.Tensor3D) : tf.expandDims(codes, 0);
-    const distances = summedDistances(stopGradient(first(vectors)), stopGradient(ofRequest));
-    const sum = overWorkers(tf.sum(tf.mul(distances, real)), requests);
-    const mean = tf.div(sum, tf.mul(candidates, codes.shape.at(-2)!));
-    return tf.mul(proximities, tf.div(sharpness, tf.add(tf.relu(mean), 1e-12)));
+function softness(mask: tf.Tensor2D, { sharpness }: AlignmentOptions) {
+  if (sharpness === 0) return (_v: tf.Tensor3D, _x: tf.Tensor3D, proximities: tf.Tensor3D) => proximities;
+  const candidates = tf.maximum(tf.sum(mask, 1), 1);
+  return (vectors: tf.Tensor3D, codes: tf.Tensor3D, proximities: tf.Tensor3D): tf.Tensor3D => {
+    const distances = summedDistances(stopGradient(vectors), stopGradient(codes));
+    const mean = tf.div(tf.sum(tf.mul(distances, mask), 1), tf.mul(candidates, codes.shape[1]));
+    const scale = tf.div(sharpness, tf.add(tf.relu(mean), 1e-12)); // [request]
+    return tf.mul(proximities, tf.reshape(scale, [-1, 1, 1]));
   };
 }
 
@@ -87,8 +80,8 @@ function softness(mask: tf.Tensor2D, { sharpness, scaleRequests }: AlignmentOpti
  * Σ_k |v - x_k|^2 = K |v|^2 - 2 v . Σ_k x_k + Σ_k |x_k|^2:
  * [request, candidate, width] x [request or 1, code, width] -> [request, candidate].
  */
-function summedDistances(vectors: tf.Tensor3D, codes: tf.Tensor): tf.Tensor {
-  const lengths = tf.mul(tf.sum(tf.square(vectors), 2), codes.shape[1]!);
+function summedDistances(vectors: tf.Tensor3D, codes: tf.Tensor3D): tf.Tensor {
+  const lengths = tf.mul(tf.sum(tf.square(vectors), 2), codes.shape[1]);
   const products = tf.mul(dotWithEach(tf.sum(codes, 1), vectors), 2);
   return tf.add(tf.sub(lengths, products), tf.reshape(tf.sum(tf.square(codes), [1, 2]), [-1, 1]));
 }

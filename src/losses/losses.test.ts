@@ -164,7 +164,7 @@ describe('codebook alignment', () => {
     codes: [tf.tensor2d([1], [1, 1], 'int32')],
     mask: tf.ones([1, 1]),
   });
-  const paper = { attached: true, sharpness: 0, scaleRequests: 8 };
+  const paper = { attached: true, sharpness: 0 };
 
   it('has the golden value of the symmetric divergence', () => {
     expect(numberOf(alignmentLoss(golden(), paper))).toBeCloseTo(0.362443, 5);
@@ -187,7 +187,7 @@ describe('codebook alignment', () => {
     };
   };
 
-  it.each([paper, { attached: true, sharpness: 0.5, scaleRequests: 8 }])(
+  it.each([paper, { attached: true, sharpness: 0.5 }])(
     'has the gradients of finite differences, indices held fixed: %o',
     (options) => {
       const inputs = random();
@@ -223,7 +223,7 @@ describe('codebook alignment', () => {
       latent: tf.add<tf.Tensor3D>(inputs.latent, tf.mul(padding, 5)),
       teacher: tf.sub<tf.Tensor3D>(inputs.teacher, tf.mul(padding, 7)),
     };
-    const options = { attached: false, sharpness, scaleRequests: 8 };
+    const options = { attached: false, sharpness };
     expect(numberOf(alignmentLoss(changed, options))).toBeCloseTo(
       numberOf(alignmentLoss(inputs, options)),
       6,
@@ -235,8 +235,7 @@ describe('codebook alignment', () => {
     const gradientOf = (x: tf.Tensor, attached: boolean) =>
       numberOf(
         tf.norm(
-          valueAndGradients(() => alignmentLoss(inputs, { attached, sharpness: 8, scaleRequests: 8 }), [x])
-            .gradients[0]!,
+          valueAndGradients(() => alignmentLoss(inputs, { attached, sharpness: 8 }), [x]).gradients[0]!,
         ),
       );
     expect(gradientOf(inputs.teacher, true)).toBe(0);
@@ -255,24 +254,34 @@ describe('codebook alignment', () => {
       teacher: tf.mul<tf.Tensor3D>(inputs.teacher, 0.01),
       personal: inputs.personal.map((x) => tf.mul<tf.Tensor3D>(x, 0.01)),
     };
-    const options = { attached: false, sharpness: 8, scaleRequests: 8 };
+    const options = { attached: false, sharpness: 8 };
     expect(numberOf(alignmentLoss(scaled, options))).toBeCloseTo(numberOf(alignmentLoss(inputs, options)), 3);
   });
 
-  it('takes the scale from the first requests alone, so that those after them add up', () => {
+  it('takes the scale of a request from its own candidates, so that requests add up', () => {
     const inputs = random();
-    const total = (requests: number[], scaleRequests: number) => {
+    const total = (requests: number[]) => {
       const of = <T extends tf.Tensor>(x: T) => tf.gather(x, requests);
       const [latent, teacher, mask] = [of(inputs.latent), of(inputs.teacher), of(inputs.mask)];
       const [personal, codes] = [inputs.personal.map(of), inputs.codes.map(of)];
-      const options = { attached: false, sharpness: 8, scaleRequests };
+      const options = { attached: false, sharpness: 8 };
       const loss = alignmentLoss({ latent, raw: inputs.raw, teacher, personal, codes, mask }, options);
       return numberOf(loss) * numberOf(tf.sum(mask));
     };
-    const added = (scaleRequests: number, requests: number[], before: number[]) =>
-      total([...before, ...requests], scaleRequests) - total(before, scaleRequests);
-    expect(added(2, [4, 5], [0, 1, 2, 3])).toBeCloseTo(added(2, [4, 5], [0, 1]), 4);
-    expect(Math.abs(added(6, [4, 5], [0, 1, 2, 3]) - added(6, [4, 5], [0, 1]))).toBeGreaterThan(1e-2);
+    const apart = [0, 1, 2, 3, 4, 5].reduce((sum, request) => sum + total([request]), 0);
+    expect(total([0, 1, 2, 3, 4, 5]) / apart).toBeCloseTo(1, 5);
+  });
+
+  it('is finite for a request without candidates, or whose vectors are all zero', () => {
+    const inputs = random();
+    const none = { ...inputs, mask: tf.zerosLike(inputs.mask) };
+    expect(numberOf(alignmentLoss(none, { attached: false, sharpness: 8 }))).toBe(0);
+    const zeros = {
+      ...inputs,
+      teacher: tf.zerosLike(inputs.teacher),
+      personal: inputs.personal.map((x) => tf.zerosLike(x)),
+    };
+    expect(numberOf(alignmentLoss(zeros, { attached: false, sharpness: 8 }))).toBeLessThan(100);
   });
 });
 

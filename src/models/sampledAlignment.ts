@@ -11,7 +11,6 @@ export interface AlignmentSettings {
   readonly alignmentAttached: boolean;
   readonly alignmentSharpness: number;
   readonly alignmentRequests: number;
-  readonly alignmentScaleRequests: number;
 }
 
 /** How many requests of a batch it is computed on. They are the first: rows are in random order, so this is an unbiased sample. */
@@ -34,10 +33,6 @@ export function sampledAlignment(inputs: AlignmentInputs, settings: AlignmentSet
       codes: inputs.codes.map(first),
       mask: first(inputs.mask),
     },
-    {
-      attached: settings.alignmentAttached,
-      sharpness: settings.alignmentSharpness,
-      scaleRequests: ofThisWorker(settings.alignmentScaleRequests),
-    },
+    { attached: settings.alignmentAttached, sharpness: settings.alignmentSharpness },
   );
 }

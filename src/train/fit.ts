@@ -14,7 +14,6 @@ import { TrainingStep } from '../engine/step.js';
 import { expectAgreement } from '../engine/workers/agreement.js';
 import { oneWorker, placeOf, type Workers } from '../engine/workers/workers.js';
 import { internal } from '../errors.js';
-import { firstOfBatch } from '../layers/inputs.js';
 import { diskProblem } from '../run/files.js';
 import { inRuns } from './batches/batchRuns.js';
 import { startAt, type StreamPosition } from './batches/trainingBatches.js';
@@ -134,7 +133,6 @@ class Training {
       deviceTableBytes: deviceTableBytes(training, plan.between),
       stepsPerRun: stepsPerRun(training, context.device),
       workers: this.workers,
-      firstOf: firstOfBatch,
       saveTo: context.saveTo,
     });
     const batches = context.batches.training({

@@ -24,7 +24,6 @@ const config = testConfig({
       tutor: 0.5,
       click_b: 0.5,
       alignment_requests: 8,
-      alignment_scale_requests: 4,
       reconstruction: 1,
     },
   },

@@ -4,21 +4,18 @@ import type { Check } from './contradiction.js';
 
 /** The requests that alignment looks at are shared like all others. */
 const workersShareAlignment: Check = ({ training: { workers }, distill }) => {
-  if (!vectorLossesOf(distill).includes('alignment')) return [];
-  return (['alignment_requests', 'alignment_scale_requests'] as const).flatMap((key) => {
-    const requests = distill.losses[key];
-    if (requests % workers === 0) return [];
-    return [
-      {
-        paths: [
-          ['distill', 'losses', key],
-          ['training', 'workers'],
-        ],
-        what: `\`distill.losses.${key}\` is ${requests}, which ${workers} workers (\`training.workers\`) cannot share evenly.`,
-        mend: `Use a multiple of ${workers}, for example ${Math.ceil(requests / workers) * workers}.`,
-      },
-    ];
-  });
+  const { alignment_requests: requests } = distill.losses;
+  if (!vectorLossesOf(distill).includes('alignment') || requests % workers === 0) return [];
+  return [
+    {
+      paths: [
+        ['distill', 'losses', 'alignment_requests'],
+        ['training', 'workers'],
+      ],
+      what: `\`distill.losses.alignment_requests\` is ${requests}, which ${workers} workers (\`training.workers\`) cannot share evenly.`,
+      mend: `Use a multiple of ${workers}, for example ${Math.ceil(requests / workers) * workers}.`,
+    },
+  ];
 };
 
 /** Each worker has the whole table, and there is one file. */

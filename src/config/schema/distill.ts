@@ -123,13 +123,9 @@ export const distill = z.strictObject({
         ),
         alignment_sharpness: key(
           weight.default(8),
-          'distances are scaled to this mean before the softmax, so that the loss lives at any scale of embeddings; 0 = as the paper',
+          "a request's distances are scaled to this mean before the softmax, so that the loss lives at any scale of embeddings; 0 = as the paper",
         ),
         alignment_requests: key(count.default(128), 'requests of a step that the alignment is computed on'),
-        alignment_scale_requests: key(
-          count.default(8),
-          'requests among them whose mean distances set the scale; several workers take these through the models twice',
-        ),
         reconstruction: key(
           weight.default(0),
           "half squared distance of student's and teacher's vector; 1 in the paper, which costs tarq .005 AUC",

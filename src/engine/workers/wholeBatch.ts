@@ -9,25 +9,15 @@ import { internal } from '../../errors.js';
 
 interface Split {
   readonly workers: number;
-  /** What stands for the sum over workers of a scalar, which the first `requests` of this worker's alone tell. */
-  readonly sum: (share: tf.Tensor, requests: number) => tf.Tensor;
-}
-
-interface Share {
-  readonly share: tf.Tensor;
-  /** So many first requests of each block. */
-  readonly dependsOn: number;
+  /** What stands for the sum over workers of a scalar. */
+  readonly sum: (share: tf.Tensor) => tf.Tensor;
 }
 
 /** How the batch of the loss that is being recorded is split. Recording is synchronous, so one variable will do. */
 let split: Split | null = null;
 
-/**
- * The sum over all workers of a scalar that takes no gradient, such as a number of candidates. One that depends on the first `requests` of
- * each block alone is made from them alone.
- */
-export const overWorkers = <T extends tf.Tensor>(share: T, requests = Infinity): T =>
-  split ? (split.sum(share, requests) as T) : share; // a scalar for a scalar
+/** The sum over all workers of a scalar that takes no gradient, such as a number of candidates. */
+export const overWorkers = <T extends tf.Tensor>(share: T): T => (split ? (split.sum(share) as T) : share); // a scalar for a scalar
 
 /** How many of the first `count` requests of the whole batch this worker has. */
 export function ofThisWorker(count: number): number {
@@ -38,29 +28,15 @@ export function ofThisWorker(count: number): number {
 /** Name of the i-th sum over workers among a graph's inputs, and of the worker's share of it among the outputs of the other. */
 const sumName = (i: number) => `sum:${i}`;
 
-/**
- * Records this worker's shares of the numbers of the whole batch, in the order in which the loss asks for them. `loss` records it on the
- * first `requests` of each block: on all, and once more for every smaller number of requests that a share is said to depend on.
- */
-export function recordShares(
-  workers: number,
-  loss: (requests: number) => unknown,
-): Record<string, tf.Tensor> {
-  const ofFirst = new Map<number, readonly Share[]>();
-  const record = (requests: number) => {
-    const shares: Share[] = [];
-    const sum = (share: tf.Tensor, dependsOn: number) => {
-      shares.push({ share: tf.reshape(share, [1]), dependsOn });
-      return share;
-    };
-    splitBy({ workers, sum }, () => loss(requests));
-    ofFirst.set(requests, shares);
-    return shares;
+/** Records this worker's shares of the numbers of the whole batch, in the order in which `loss` asks for them. */
+export function recordShares(workers: number, loss: () => unknown): Record<string, tf.Tensor> {
+  const shares: Record<string, tf.Tensor> = {};
+  const sum = (share: tf.Tensor) => {
+    shares[sumName(Object.keys(shares).length)] = tf.reshape(share, [1]);
+    return share;
   };
-  const shares = record(Infinity).map(
-    ({ dependsOn }, i) => (ofFirst.get(dependsOn) ?? record(dependsOn))[i]!.share,
-  );
-  return Object.fromEntries(shares.map((share, i) => [sumName(i), share]));
+  splitBy({ workers, sum }, loss);
+  return shares;
 }
 
 /** Records `loss` with the numbers of the whole batch as they are fed to the graph. */
