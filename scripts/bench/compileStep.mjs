@@ -1,6 +1,5 @@
 /** Compiles one step and prints how long recording (with passes and encoding) and making the session took: `compileStep.mjs tarq`. */
 import * as ort from 'onnxruntime-node';
-import '@tensorflow/tfjs';
 import { makeBatch, makeStep } from './pipelineSteps.mjs';
 
 let sessionMs = 0;

@@ -6,7 +6,6 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import '@tensorflow/tfjs';
 import { camelKeys } from '../../dist/config/config.js';
 import { lossWeights } from '../../dist/config/lossWeights.js';
 import { configSchema } from '../../dist/config/schema.js';

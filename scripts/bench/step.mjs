@@ -9,7 +9,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import '@tensorflow/tfjs';
 import { writeSafetensors } from '../../dist/engine/safetensors.js';
 import { median } from './median.mjs';
 import { makeBatch, makeStep, stepNames, storedStep } from './pipelineSteps.mjs';

@@ -7,7 +7,6 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import '@tensorflow/tfjs';
 import { loadConfig } from '../../dist/config/load.js';
 import { openEncodedData } from '../../dist/data/openEncodedData.js';
 import { parseTransform } from '../../dist/data/features.js';

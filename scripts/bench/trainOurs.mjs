@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import '@tensorflow/tfjs';
 import { loadConfig } from '../../dist/config/load.js';
 import { lossWeights } from '../../dist/config/lossWeights.js';
 import { openEncodedData } from '../../dist/data/openEncodedData.js';

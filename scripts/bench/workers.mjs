@@ -9,7 +9,6 @@ import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import '@tensorflow/tfjs';
 import { jobEnvironment, joinWorkers, requireMpi } from '../../dist/engine/workers/mpi.js';
 import { oneWorker } from '../../dist/engine/workers/workers.js';
 import { makeBatch, makeStep, stepNames } from './pipelineSteps.mjs';

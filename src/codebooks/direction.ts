@@ -4,7 +4,7 @@
  * Source: cosine codes of Yu et al. 2021 (ViT-VQGAN), tarq.md 2.6; there both sides are of unit length, which leaves a residual
  * quantiser nothing to subtract in proportion.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { CodebookConfig } from '../config/config.js';
 
 export type Distance = CodebookConfig['distance'];

@@ -1,5 +1,5 @@
 /** What model code needs of automatic differentiation beyond tfjs's own operations. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tf.js';
 import './tileGradient.js';
 
 /**

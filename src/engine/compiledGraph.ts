@@ -1,5 +1,5 @@
 /** What a function of tensors becomes, on whichever device: named arrays in, named arrays out. */
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from './tf.js';
 import type { Tensor } from 'onnxruntime-node';
 import type { OnnxGraph } from './onnx.js';
 import type { TensorSpec } from './trace/index.js';

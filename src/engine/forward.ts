@@ -1,5 +1,5 @@
 /** A function of models and a batch without gradients: scores for evaluation, item vectors, codes. Compiled once per batch shape. */
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from './tf.js';
 import { internal } from '../errors.js';
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type TensorData } from './compile.js';

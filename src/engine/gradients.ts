@@ -2,7 +2,7 @@
  * Forward and backward of a step: what a loss is a function of, and the gradient of its weighted terms for each trained model. Used
  * by the compiled step (step.ts), by the search for a value that is not finite (nonFinite.ts) and, run eagerly, by tests.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tf.js';
 import { internal } from '../errors.js';
 import { valueAndGradients } from './autodiff.js';
 import type { TensorData } from './compile.js';

@@ -1,5 +1,5 @@
 /** When something is computed, where that decides how much memory a step needs. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tf.js';
 
 /**
  * The same values, which cannot be had before all of `done` are. A graph's runtime is free in the order of what does not depend on

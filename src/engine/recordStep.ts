@@ -3,7 +3,7 @@
  * graph. Embedding rows are either fed, gathered by the host, and their gradients given back; or they are looked up in tables on the
  * device, moved, and put back (tables/recordedRows.ts).
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tf.js';
 import type { Specs } from './compiledGraph.js';
 import {
   recordGradients,

@@ -2,7 +2,7 @@
  * The state of a model: its dense parameters in one flat vector and its embedding table. One vector, because a step then moves
  * three arrays (parameters and moments) instead of hundreds, and the optimiser is a few operations over all of it.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tf.js';
 import { internal } from '../errors.js';
 import type { EmbeddingTable } from './tables/embeddings.js';
 

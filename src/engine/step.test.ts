@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { valuesOf } from '../../test/support/models.js';
 import { CascadeError } from '../errors.js';

@@ -2,7 +2,7 @@
  * The gradient of a tile: the sum over its copies. tfjs's own cuts the copies out one by one and adds them up, which is a slice and
  * an addition for every request where a vector is spread over the requests of a batch.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tf.js';
 
 tf.registerGradient({
   kernelName: 'Tile',

@@ -7,7 +7,7 @@
  *
  * A query over an empty sequence gives zeros. Long sequences are attended to in chunks (chunkedAttention.ts).
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import { chunkedAttention, type Factors } from './chunkedAttention.js';

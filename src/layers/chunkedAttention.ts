@@ -12,7 +12,7 @@
  * Source: Dao et al. 2022 (FlashAttention), algorithms 1 and 4; the chunks are unrolled into the graph and follow each other by
  * `after`. Where there are many queries, as in self-attention, they go in stretches as well.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { after } from '../engine/ordering.js';
 import { chunkLength, stretches, type Stretch } from './chunks.js';
 

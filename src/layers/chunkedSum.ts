@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { innerGradients } from '../engine/autodiff.js';
 import { after } from '../engine/ordering.js';
 import { stretches, type Stretch } from './chunks.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 
 /** The first requests of a tensor with leading axis [request]; `count` may be more than there are. */
 export const firstRequests =

@@ -9,7 +9,7 @@
  *   <block>/behaviours [request, behaviour] newest first, <block>/behaviour_mask
  *   <block>/match_values, <block>/match_counts [request, field, behaviour]
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { FeatureGroup, InputLayout } from '../data/inputLayout.js';
 import type { BatchTensors } from '../engine/gradients.js';
 import { internal } from '../errors.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 
 /**
  * log Σ exp x over the last axis: [..., behaviour] -> [...]. The gradient is dy times the softmax, written out because what tfjs derives

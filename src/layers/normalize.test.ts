@@ -1,5 +1,5 @@
 /** Values and gradients against those that tfjs derives from the formulas. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, expect, it } from 'vitest';
 import { valueAndGradients } from '../engine/autodiff.js';
 import { RandomStream } from '../engine/random.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 
 /** Added under the root, so that the gradient of a zero vector is zero and not undefined. */
 const epsilon = 1e-12;

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 
 /** Rows of each request's own table: [request, code, width] by [request, candidate] -> [request, candidate, width]. */
 export function lookUpPersonal(table: tf.Tensor3D, codes: tf.Tensor2D): tf.Tensor3D {

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 
 /**
  * Mean of the real positions of a sequence; zero for an empty one.

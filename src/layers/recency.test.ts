@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, expect, it } from 'vitest';
 import { primedFactor } from './primed.js';
 import { recencyBias, recencyInitial } from './recency.js';

@@ -6,7 +6,7 @@
  * The first ages have a logit each. Older ones share: age 600 and age 601 say the same, and of 10,000 logits the last would hardly ever
  * be touched. Their groups grow with age, 32 to a doubling: 650 logits for 10,000 behaviours.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import { primed } from './primed.js';
 

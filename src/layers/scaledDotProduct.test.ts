@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, expect, it } from 'vitest';
 import { RandomStream } from '../engine/random.js';
 import { scaledDotProduct } from './scaledDotProduct.js';

@@ -7,7 +7,7 @@
  * (Dao et al. 2022, FlashAttention, appendix B), transposes the wide side of products and pads each
  * head's gradient to the full width to add them up. Heads are kept apart: one head's logits stay in the processor's cache.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 
 /**
  * queries: [request or 1, query, width]; keys, values: [request, behaviour, width]; bias: broadcast to [request, query, behaviour],

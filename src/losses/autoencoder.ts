@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { CodebookConfig } from '../config/config.js';
 import { straightThrough, stopGradient } from '../engine/autodiff.js';
 import { overWorkers } from '../engine/workers/wholeBatch.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 
 /** The log-ratio of two softmaxes is clipped here, as the guards of 1e-8 in TARQ's code do. */
 const largestLogRatio = 18;

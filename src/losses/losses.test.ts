@@ -1,5 +1,5 @@
 /** Golden values of the dossiers, gradients against finite differences, and what padding must not do. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { valueAndGradients } from '../engine/autodiff.js';

@@ -1,5 +1,5 @@
 /** Attention of queries in phi's space over a request's history: the part of attention at codes (codeAttention.ts) that sees behaviours. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { Parameters } from '../engine/state.js';
 import { hasHistory, paddingBias } from '../layers/attention.js';
 import { chunkedAttention } from '../layers/chunkedAttention.js';

@@ -1,5 +1,5 @@
 /** Attention at codes: the table is the training graph, the tangent lies below what it touches, one code per item is exact attention. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/support/models.js';

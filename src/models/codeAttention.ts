@@ -22,7 +22,7 @@
  * vectors decide where, learned ones what). The slope of a code is as wide as the vectors: of wide ones give a projection.
  * Source: tangent-codes.md sections 4 and 5 (measured level with exact attention on two sets with a gap).
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { CodeAttentionConfig } from '../config/config.js';
 import { stopGradient, straightThrough } from '../engine/autodiff.js';
 import type { Parameters } from '../engine/state.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { DinConfig } from '../config/config.js';
 import { sumOverChunks } from '../layers/chunkedSum.js';
 import { isLong } from '../layers/chunks.js';

@@ -1,5 +1,5 @@
 /** The student under settings of the codebook: what it serves is what it was trained on, and gradients go where the setting says. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/support/models.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { angularDistances, nearestDirection } from '../codebooks/direction.js';
 import { partsOf, within } from '../codebooks/product.js';
 import { nearest, quantise, squaredDistances, type Quantised } from '../codebooks/residual.js';

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../engine/tf.js';
 import type { Distance } from '../codebooks/direction.js';
 import type { Quantised } from '../codebooks/residual.js';
 import type { Parameters } from '../engine/state.js';

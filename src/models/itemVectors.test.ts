@@ -1,5 +1,5 @@
 /** Students whose items are coded by the user's own vectors: every kind serves what it was trained on, and the vectors alone decide. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import {

@@ -2,7 +2,7 @@
  * Models over histories longer than a chunk: a history scattered over many positions gives what the same behaviours side by side give,
  * and no step holds a number for each pair of candidate and behaviour.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { mostLiveNumbers } from '../../test/support/liveNumbers.js';

@@ -1,5 +1,5 @@
 /** Attention in chunks and match counts by binary search on WebGPU: the same values and gradients as on the processor. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { expect, it } from 'vitest';
 import { relativeError } from '../../test/support/models.js';
 import { valueAndGradients } from '../engine/autodiff.js';

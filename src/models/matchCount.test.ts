@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, expect, it } from 'vitest';
 import { cpu } from '../../test/support/models.js';
 import { compile } from '../engine/compile.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { internal } from '../errors.js';
 import type { Dimensions } from '../layers/inputs.js';
 import type { PreRanker } from './preRanker.js';

@@ -1,5 +1,5 @@
 /** Every pass of the engine on the whole training step of the student: what it does to the graph, and that the numbers stay. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/support/models.js';

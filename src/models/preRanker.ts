@@ -6,7 +6,7 @@
  *   itemSide(item, parameters)                    -> ItemState     offline, once per item and model version
  *   score(userState, itemState, parameters)       -> [request, candidate]
  */
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../engine/tf.js';
 import type { RandomStream } from '../engine/random.js';
 import type { Initial, Parameters } from '../engine/state.js';
 import type { ItemInput, RequestInputs, SequenceInput } from '../layers/inputs.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { paddingBias } from '../layers/attention.js';
 import type { Dimensions } from '../layers/inputs.js';
 import { dotWithEach, unit } from '../layers/normalize.js';

@@ -1,5 +1,5 @@
 /** Codebook alignment on a part of a batch: attended codes of all codes are what it costs. */
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../engine/tf.js';
 import { ofThisWorker } from '../engine/workers/wholeBatch.js';
 import { firstRequests } from '../layers/firstRequests.js';
 import type { SequenceInput } from '../layers/inputs.js';

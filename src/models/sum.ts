@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { Initial } from '../engine/state.js';
 import type { ItemState, PreRanker, TrainedScore, UserState } from './preRanker.js';
 import { parametersOf, trainBlock } from './preRanker.js';

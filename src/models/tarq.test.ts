@@ -1,5 +1,5 @@
 /** What a correct TARQ must show (tarq.md, part 3): T1-T4 exactly, T9 after training. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, cpu, eagerInputs, firstBatch, relativeError, stateOf } from '../../test/support/models.js';

@@ -20,7 +20,7 @@
  * embeddings are small; the decoder is linear by default and without bias, so that the decoded code of one level means something and
  * the parts of a code tuple add up; gates start at 1 for the first level and 0 for the others, because a residual is not an item.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { CodebookConfig, TarqConfig } from '../config/config.js';
 import { stopGradient } from '../engine/autodiff.js';
 import type { RandomStream } from '../engine/random.js';

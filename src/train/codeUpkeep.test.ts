@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { cpu, stateOf } from '../../test/support/models.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { expect, it } from 'vitest';
 import { expectSameTraining } from '../../test/support/otherDevice.js';
 import { examine } from '../engine/devices/availability.js';

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { dyingAt, fitContext, studentPlan } from '../../test/support/studentTraining.js';
 import { studentConfig, testConfig } from '../../test/support/trainingConfig.js';

@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { valuesOf } from '../../test/support/models.js';

@@ -1,5 +1,5 @@
 /** Latents and codes of every item of the corpus, by the engine, in chunks of one shape. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { BatchAssembler } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
 import type { Device } from '../engine/devices/device.js';

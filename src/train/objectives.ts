@@ -2,7 +2,7 @@
  * What a training minimises: loss terms of blocks and models put together, every term under its own name. Losses know no model and
  * models no loss; here they meet.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import type { LossWeights } from '../config/lossWeights.js';
 import type { InputLayout } from '../data/inputLayout.js';
 import type { SetName } from '../data/encodedData.js';

@@ -1,5 +1,5 @@
 /** RQ-VAE steps under each setting of the codebook, on the small test data. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { cpu, eagerInputs, stateOf } from '../../test/support/models.js';

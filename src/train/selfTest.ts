@@ -3,7 +3,7 @@
  * implementation that shares no kernel with ours, and how fast it runs. Data are made up; no config and no files are needed.
  */
 import { lossWeights } from '../config/lossWeights.js';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { camelKeys } from '../config/config.js';
 import { configSchema } from '../config/schema.js';
 import { compile, type Feeds, type Specs } from '../engine/compile.js';

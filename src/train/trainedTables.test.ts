@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testData } from '../../test/support/encoded.js';
 import { blockOf, stateOf, valuesOf } from '../../test/support/models.js';

@@ -1,5 +1,5 @@
 /** Models on the small test data, and their functions run eagerly by tfjs on the CPU: the other side of every differential test. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../../src/engine/tf.js';
 import { BatchAssembler, type BatchNeeds, type BlockShape } from '../../src/data/batches.js';
 import type { EncodedData, SetName } from '../../src/data/encodedData.js';
 import type { Split } from '../../src/data/shards.js';

@@ -1,5 +1,5 @@
 /** Three models whose rows a step looks up, one of them at rest, and a frozen one: everything that tables on a device go through. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../../src/engine/tf.js';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 /** A whole small training (steps, validations, checkpoints) on another device than the processor, or by other means, against the processor. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../../src/engine/tf.js';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

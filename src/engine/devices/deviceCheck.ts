@@ -2,7 +2,7 @@
  * Whether a device computes what the processor computes: forward and backward of a small regression over looked-up rows, which has a
  * product, a gather, its scattered gradient and a reduction.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import { valueAndGradients } from '../autodiff.js';
 import { compile } from '../compile.js';
 import type { TracedFunction } from '../compiledGraph.js';

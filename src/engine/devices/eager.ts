@@ -2,7 +2,7 @@
  * A traced function run operation by operation on TensorFlow (`device: tensorflow`): the same inputs, outputs and promises as a
  * compiled graph. The graph is recorded all the same, since it tells the shapes of the outputs.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import { internal } from '../../errors.js';
 import type { CompiledGraph, Feeds, TensorData, TracedFunction } from '../compiledGraph.js';
 import type { OnnxGraph } from '../onnx.js';

@@ -1,6 +1,6 @@
 /** The optional package that brings TensorFlow's C library: found where scripts/install-tensorflow put it, loaded when first needed. */
 import { createRequire } from 'node:module';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 
 /** The GPU package first: whoever installs it means it. */
 const packages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import { driftByAdam, updateByAdam } from './adamLoop.js';
 import type { Optimizer } from './optimizer.js';
 

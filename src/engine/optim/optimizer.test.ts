@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { valuesOf } from '../../../test/support/models.js';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import type { OptimizerConfig } from '../../config/config.js';
 import { MemoryTable } from '../tables/embeddings.js';
 import { RandomStream } from '../random.js';

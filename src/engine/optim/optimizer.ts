@@ -4,7 +4,7 @@
  * applied alike to the vector of dense parameters and to the embedding rows that a batch touches; what steps without a gradient do
  * to the other rows it tells as three numbers (`drift`), which are applied when a row is next needed (driftingRows.ts).
  */
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../tf.js';
 
 /** Named scalars that change from step to step; computed in double precision outside of the graph. */
 type StepScalars = Readonly<Record<string, number>>;

@@ -2,7 +2,7 @@
  * Each pass on a function made for it: that it does what it says, and that the outputs are those of the graph without it. The same
  * difference over a whole training step of the student: models/passes.test.ts.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { valueAndGradients } from '../autodiff.js';
 import { compile, type CompiledGraph, type Feeds, type Specs } from '../compile.js';

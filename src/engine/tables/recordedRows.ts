@@ -6,7 +6,7 @@
  * A table has one row more than it has ids, the last: padded ids point to it, so that all ids that name a real row are distinct. It is
  * 0 and stays 0, whatever else its slots start with.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import { internal } from '../../errors.js';
 import type { Optimizer } from '../optim/optimizer.js';
 

@@ -4,7 +4,7 @@
  *
  * One graph is recorded at a time: recording is synchronous and tfjs's current backend is global.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import { internal } from '../../errors.js';
 import type { Attribute, OnnxGraph } from '../onnx.js';
 import { TracedGraph } from './graph.js';

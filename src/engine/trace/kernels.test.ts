@@ -2,7 +2,7 @@
  * Every recorded kernel against tfjs's eager CPU backend, in value and in gradient (of a weighted sum of the outputs, so that each
  * output element counts differently).
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stopGradient, valueAndGradients } from '../autodiff.js';
 import { compile, type Feeds, type Specs } from '../compile.js';

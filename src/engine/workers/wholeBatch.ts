@@ -4,7 +4,7 @@
  * are its parts of the whole batch's, and parts are simply added. So a step takes two graphs: one for the worker's shares of the
  * numbers, which are then added up, and one that reads the sums. With one worker the second is all there is, and computes them itself.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../tf.js';
 import { internal } from '../../errors.js';
 
 interface Split {

@@ -1,5 +1,5 @@
 /** Elementwise kernels: ONNX broadcasts as tfjs does, so operands are never expanded. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../../tf.js';
 import { graph, kernel, operands, record, tensorInfo, traceType, valueOf, type DType } from '../backend.js';
 import { elementTypes } from '../../onnx.js';
 

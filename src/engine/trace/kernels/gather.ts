@@ -1,5 +1,5 @@
 /** Look-ups by index and their gradients. Indices must be in range: ONNX Runtime checks them on the CPU, tfjs does not everywhere. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../../tf.js';
 import { internal } from '../../../errors.js';
 import { elementTypes } from '../../onnx.js';
 import { graph, kernel, record, valueOf } from '../backend.js';

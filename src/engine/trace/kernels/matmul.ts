@@ -2,7 +2,7 @@
  * Matrix products. ONNX's MatMul has no transposition of its own, so a transposed side is recorded as a Transpose in front of it,
  * which ONNX Runtime fuses back. Products of two plain matrices become Gemm, which takes the transposition as an attribute.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../../tf.js';
 import { graph, kernel, record, tensorInfo, valueOf } from '../backend.js';
 
 kernel<{ transposeA: boolean; transposeB: boolean }>('BatchMatMul', (inputs, { transposeA, transposeB }) => {

@@ -1,5 +1,5 @@
 /** Reductions, softmax and arg-extrema. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../../tf.js';
 import { elementTypes } from '../../onnx.js';
 import { graph, kernel, record, tensorInfo, valueOf } from '../backend.js';
 

@@ -1,5 +1,5 @@
 /** Kernels that move values without changing them. What changes nothing is not recorded. */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../../tf.js';
 import { graph, kernel, operands, record, tensorInfo, valueOf } from '../backend.js';
 
 const sameShape = (a: readonly number[], b: readonly number[]) =>
