@@ -55,6 +55,17 @@ describe('a thread that makes batches', () => {
     expect(expected.at(-1)!.isLast).toBe(true);
   });
 
+  it('is some batches ahead of one that holds its own thread and never asks', async () => {
+    const data = testData({ requests: 90 });
+    const training = threadOf(data).training(orderOf(data));
+    await training.next(); // made in place
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    let waited = false;
+    setImmediate(() => (waited = true));
+    for (let batch = 0; batch < 5; batch++) await training.next();
+    expect(waited).toBe(false);
+  });
+
   it('makes those of a scoring while a training goes on', async () => {
     const data = testData({ requests: 90 });
     const thread = threadOf(data);

@@ -13,18 +13,19 @@ import { Unpacker, type PackedBatch } from './packedBatch.js';
 import type { ScoringBatch, ScoringOrder } from './scoringBatches.js';
 import { trainingBatches, type TrainingBatch, type TrainingOrder } from './trainingBatches.js';
 
-/** What it is told: to begin a row of batches, to make the next so many of one, to forget one. */
-export type Asked =
-  | { readonly row: number; readonly training: TrainingOrder }
-  | { readonly row: number; readonly scoring: ScoringOrder }
-  | { readonly row: number; readonly next: number }
-  | { readonly row: number; readonly close: true };
+/** What a row holds. */
+type Order = { readonly training: TrainingOrder } | { readonly scoring: ScoringOrder };
+
+/** What it is told: to begin a row of batches, of which `taken` counts those that were taken, in memory that both share; to forget one. */
+export type Told = { readonly row: number } & (
+  (Order & { readonly taken: Int32Array }) | { readonly close: true }
+);
 
 type Made = TrainingBatch | ScoringBatch;
 /** What is made but for the batch itself. */
 type Rest = Omit<TrainingBatch, 'batch'> | Omit<ScoringBatch, 'batch'>;
 
-/** What it answers for each of them; nothing after `done` and `failed`. */
+/** What it answers, batch by batch; nothing after `done` and `failed`. */
 export type Answered =
   | { readonly row: number; readonly value: Rest; readonly packed: PackedBatch | null }
   | { readonly row: number; readonly done: true }
@@ -42,15 +43,14 @@ export const openBatches = (data: EncodedData): BatchMaker =>
 export interface ThreadStart {
   readonly opened: OpenedData;
   readonly port: MessagePort;
+  /** Its number grows when somebody waits for a batch. */
+  readonly bell: Int32Array;
 }
 
 interface Started {
   readonly worker: Worker;
   readonly port: MessagePort;
 }
-
-/** A message wakes a thread, which costs more than making a batch may: it is asked for some batches at a time. */
-const askedAtOnce = 4;
 
 /**
  * What V8 may fill with new objects in the thread before it looks which are in use. The arrays of batches go with these objects and do
@@ -60,8 +60,7 @@ const maxYoungGenerationSizeMb = 6;
 
 /** A row of batches on the side of who takes them. */
 interface Row {
-  /** Batches that were asked for and not taken. */
-  due: number;
+  readonly taken: Int32Array;
   readonly came: Answered[];
   /** Who waits for the next. */
   waiting: { readonly answer: (answer: Answered) => void; readonly fail: (cause: unknown) => void } | null;
@@ -71,6 +70,7 @@ export class BatchThread implements BatchMaker {
   private started: Started | null = null;
   private readonly open = new Map<number, Row>();
   private readonly unpacker = new Unpacker();
+  private readonly bell = sharedNumber();
   private rows = 0;
   private ended: Error | null = null;
 
@@ -79,20 +79,18 @@ export class BatchThread implements BatchMaker {
     private readonly file: URL,
   ) {}
 
-  /** The first batch is made here: the thread, ready after a tenth of a second, has time while the step is compiled for it. */
+  /** The first batch is made here: the thread, ready after a tenth of a second, makes others while the step is compiled for it. */
   async *training(order: TrainingOrder): AsyncGenerator<TrainingBatch, void> {
     this.thread();
     const [first] = trainingBatches(this.data, order);
     if (!first) return;
     this.data.keep([]);
-    yield first;
-    if (first.isLast) return;
-    const training = { ...order, from: first.position };
-    yield* this.row<TrainingBatch>({ row: this.rows++, training });
+    if (first.isLast) yield first;
+    else yield* this.row<TrainingBatch>({ training: { ...order, from: first.position } }, [first]);
   }
 
   scoring(order: ScoringOrder): AsyncGenerator<ScoringBatch, void> {
-    return this.row<ScoringBatch>({ row: this.rows++, scoring: order });
+    return this.row<ScoringBatch>({ scoring: order });
   }
 
   close(): void {
@@ -105,7 +103,7 @@ export class BatchThread implements BatchMaker {
     if (this.ended) throw this.ended;
     if (this.started) return this.started;
     const { port1: port, port2 } = new MessageChannel();
-    const start: ThreadStart = { opened: this.data.opened, port: port2 };
+    const start: ThreadStart = { opened: this.data.opened, port: port2, bell: this.bell };
     const worker = new Worker(this.file, {
       workerData: start,
       transferList: [port2],
@@ -142,24 +140,22 @@ export class BatchThread implements BatchMaker {
     for (let came; (came = receiveMessageOnPort(port));) this.take(came.message as Answered);
   }
 
-  private async *row<T extends Made>(begin: Asked): AsyncGenerator<T, void> {
-    const number = begin.row;
-    const row: Row = { due: 0, came: [], waiting: null };
+  /** The batches of an order after those that are there `before`; it is told of once the first of all is asked for. */
+  private async *row<T extends Made>(order: Order, before: readonly T[] = []): AsyncGenerator<T, void> {
+    const number = this.rows++;
+    const row: Row = { taken: sharedNumber(), came: [], waiting: null };
     this.open.set(number, row);
-    this.tell(begin);
+    this.tell({ row: number, ...order, taken: row.taken });
     try {
+      yield* before;
       for (;;) {
-        if (row.due <= 1) {
-          this.tell({ row: number, next: askedAtOnce });
-          row.due += askedAtOnce;
-        }
         this.takeWhatCame();
         const answer = row.came.shift() ?? (await this.coming(row));
-        row.due--;
+        Atomics.add(row.taken, 0, 1);
         if ('failed' in answer) throw thrown(answer.failed);
         if ('done' in answer) return;
         const batch = answer.packed && this.unpacker.unpack(answer.packed);
-        yield { ...answer.value, batch } as T; // the order that began the row says which kind it has
+        yield { ...answer.value, batch } as T; // the order says which kind it has
       }
     } finally {
       this.open.delete(number);
@@ -167,12 +163,14 @@ export class BatchThread implements BatchMaker {
     }
   }
 
-  private tell(asked: Asked): void {
-    this.thread().port.postMessage(asked);
+  private tell(told: Told): void {
+    this.thread().port.postMessage(told);
   }
 
   private coming(row: Row): Promise<Answered> {
     if (this.ended) throw this.ended;
+    Atomics.add(this.bell, 0, 1);
+    Atomics.notify(this.bell, 0);
     return new Promise((answer, fail) => {
       row.waiting = { answer, fail };
       this.thread().port.ref(); // the process must not end while an answer is due
@@ -189,3 +187,5 @@ export class BatchThread implements BatchMaker {
 function thrown({ problems, error }: Extract<Answered, { failed: unknown }>['failed']): Error {
   return problems ? new CascadeError(problems, { cause: error }) : error;
 }
+
+const sharedNumber = () => new Int32Array(new SharedArrayBuffer(4));
