@@ -5,6 +5,7 @@ import type { LearningRate, Optimizer } from '../engine/optim/optimizer.js';
 import { scheduleShare } from '../engine/optim/schedule.js';
 import { oneWorker } from '../engine/workers/workers.js';
 import type { Device } from '../engine/devices/device.js';
+import type { Position } from './batches/trainingBatches.js';
 import type { FitContext, FitPlan } from './fitPlan.js';
 
 export interface Budget {
@@ -32,6 +33,10 @@ export function budgetOf(
     learningRate: (step) => optimizer.learningRate * scheduleShare(schedule, step, steps),
   };
 }
+
+/** Requests from a position on until the epoch ends, or the training within it. */
+export const requestsUntilEnd = ({ requests, lastRequest }: Budget, position: Position): number =>
+  Math.min(requests, lastRequest - position.epoch * requests) - position.requests;
 
 /** Bytes a step for bringing tables back from a device; the rows of a batch and their gradients, which cross where tables do not lie there, are about as many. */
 const bytesBroughtBack = 2 ** 20;

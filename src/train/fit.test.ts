@@ -202,6 +202,28 @@ describe('training', () => {
     expect(time.compileMs).toBeLessThan(time.wallMs);
   });
 
+  it('has the batches of a validation begun before its epoch ends', async () => {
+    const { batches, ...rest } = context(newFolder());
+    const seen: string[] = [];
+    await fit(plan(2), {
+      ...rest,
+      batches: {
+        ...batches,
+        async *training(order) {
+          for await (const made of batches.training(order)) {
+            if (!made.batch) seen.push('end');
+            yield made;
+          }
+        },
+        scoring(order) {
+          seen.push('begun');
+          return batches.scoring(order);
+        },
+      },
+    });
+    expect(seen).toEqual(['begun', 'end', 'begun', 'end']);
+  });
+
   it('keeps the best epoch and stops when it is out of patience', async () => {
     const { epochs, bestEpoch } = await fit(plan(12, 1), context(newFolder()));
     const aucs = epochs.map(({ validationAuc }) => validationAuc!);

@@ -17,13 +17,23 @@ import { internal } from '../errors.js';
 import { diskProblem } from '../run/files.js';
 import { inRuns } from './batches/batchRuns.js';
 import { startAt, type StreamPosition } from './batches/trainingBatches.js';
-import { budgetOf, deviceTableBytes, stepsPerRun, trainingOptimizer, type Budget } from './budget.js';
+import {
+  budgetOf,
+  deviceTableBytes,
+  requestsUntilEnd,
+  stepsPerRun,
+  trainingOptimizer,
+  type Budget,
+} from './budget.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import type { EpochReport, FitContext, FitPlan, FitResult, TrainingTime } from './fitPlan.js';
 import { TrainedTables, type TableMarks } from './trainedTables.js';
 import { epochWords, lossShare } from './epochWords.js';
 import { Validator } from './validator.js';
 import { logArrays, restoreArrays, restoreLog, trainingArrays } from './trainingArrays.js';
+
+/** Steps before the end of an epoch in which its validation has its first batches made. */
+const beginValidation = 4;
 
 /** What a checkpoint holds beside numbers. */
 interface Progressed {
@@ -50,7 +60,7 @@ export async function fit(plan: FitPlan, context: FitContext): Promise<FitResult
 class Training {
   private readonly log: Record<string, number[]>;
   private best: Record<string, ModelState>;
-  private validator: Validator | null = null;
+  private readonly validator: Validator | null;
   /** The models as they are at the end of the present epoch. */
   private settled: Record<string, ModelState> = {};
   private readonly between = new BusyClock();
@@ -65,6 +75,7 @@ class Training {
     log: Record<string, number[]>,
     best: Record<string, ModelState>,
   ) {
+    this.validator = plan.validation ? new Validator(plan, plan.validation, context) : null;
     this.log = log;
     this.best = best;
   }
@@ -155,8 +166,12 @@ class Training {
         const { value } = await stream.next();
         came();
         const run = value ?? internal('training goes on where its batches ended');
-        if (run.batches.length > 0) await this.takeRun(step, run.batches, budget, task);
-        else {
+        if (run.batches.length > 0) {
+          await this.takeRun(step, run.batches, budget, task);
+          const left = requestsUntilEnd(budget, run.position.primary);
+          if (left <= beginValidation * this.workers.size * plan.primary.shape.requests)
+            this.validator?.begin();
+        } else {
           await step.toHost();
           await this.endEpoch(run.isLast);
           if (this.state.finished) break;
@@ -260,7 +275,6 @@ class Training {
     if (plan.between?.atEpochEnds) await this.runBetween(plan.between, this.state.step);
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
     await expectAgreement(this.workers, this.settled);
-    this.validator ??= validation ? new Validator(plan, validation, context) : null;
     const value = (await this.validator?.auc(this.settled)) ?? null;
     const terms = mapValues(this.log, (values) => mean(values.slice(from)));
     const requests = context.data.requests(plan.primary.shape.set, plan.primary.split);

@@ -60,12 +60,9 @@ async function teacherScorer(bench: Workbench, config: Config): Promise<Scorer> 
   const state = await bench.readModel('teacher', 'teacher.safetensors');
   return async (set, split) => {
     const forward = new Forward('teacher', rankerScores(ranker, data.layout, set), device);
-    const scores = await scoreSplit(
-      data,
-      bench.batches,
-      { needs, shape: bench.block(set), split },
-      forward.over({ [roles.teacher]: state }),
-    );
+    const order = { needs, shape: bench.block(set), split };
+    const run = forward.over({ [roles.teacher]: state });
+    const scores = await scoreSplit(data, order, bench.batches.scoring(order), run);
     await forward.release();
     return scores;
   };

@@ -5,9 +5,8 @@ import type { EncodedData, SetName } from '../data/encodedData.js';
 import type { Split } from '../data/shards.js';
 import type { TensorData } from '../engine/compile.js';
 import type { FeedBatch } from '../engine/gradients.js';
-import { oneWorker, placeOf } from '../engine/workers/workers.js';
-import type { BatchMaker } from './batches/batchMaker.js';
-import type { ScoringOrder } from './batches/scoringBatches.js';
+import { oneWorker } from '../engine/workers/workers.js';
+import type { ScoringBatch, ScoringOrder } from './batches/scoringBatches.js';
 
 /** Candidates of a split as flat arrays: what metrics are computed on. */
 export interface ScoredSplit {
@@ -88,21 +87,19 @@ export function candidateScores(data: EncodedData, set: SetName, split: Split) {
   };
 }
 
-/** One number per candidate of a split from the `logits` of a forward, [request, candidate]; workers share the batches. */
+/**
+ * One number per candidate of a split from the `logits` of a forward, [request, candidate]. `batches`: those of the split; workers have
+ * each their part.
+ */
 export async function scoreSplit(
   data: EncodedData,
-  batches: BatchMaker,
-  { needs, shape, split }: ScoringOrder,
+  { shape, split }: Pick<ScoringOrder, 'shape' | 'split'>,
+  batches: AsyncIterable<ScoringBatch>,
   run: (batch: FeedBatch) => Promise<Record<string, TensorData>>,
   workers = oneWorker,
 ): Promise<Float32Array> {
   const scores = candidateScores(data, shape.set, split);
-  for await (const { batch, requests, before } of batches.scoring({
-    needs,
-    shape,
-    split,
-    place: placeOf(workers),
-  })) {
+  for await (const { batch, requests, before } of batches) {
     const { logits } = await run(batch);
     scores.set(before, logits ?? internal('the forward has no output logits'), requests, shape, batch);
   }
