@@ -8,6 +8,7 @@
 export class DistanceBounds {
   /** The way that each centre has gone. */
   private readonly shifts: Float64Array; // [code]
+  private longestShift = 0;
   private readonly slack: number;
 
   /** `squared`: distances from these centres, [vector, code]. */
@@ -30,13 +31,28 @@ export class DistanceBounds {
       for (let at = code * width; at < (code + 1) * width; at++) sum += (after[at]! - before[at]!) ** 2;
       shifts[code]! += Math.sqrt(sum);
     }
+    this.longestShift = Math.max(...shifts);
   }
 
-  /** Whether a centre is certainly farther from a vector than `reach`. */
-  isBeyond(vector: number, code: number, reach: number): boolean {
-    const { squared, shifts, slack } = this;
-    const at = reach + shifts[code]!;
-    return squared[vector * shifts.length + code]! > at * at + slack;
+  /**
+   * The next centre from `code` on that may be within `reach` of a vector; the number of centres after the last. Nearly all are beyond
+   * it however far any centre has gone.
+   */
+  next(vector: number, code: number, reach: number): number {
+    const { squared, shifts } = this;
+    const first = vector * shifts.length;
+    const end = first + shifts.length;
+    const limit = this.farthest(reach + this.longestShift);
+    for (let at = first + code; at < end; at++) {
+      if (squared[at]! > limit || squared[at]! > this.farthest(reach + shifts[at - first]!)) continue;
+      return at - first;
+    }
+    return shifts.length;
+  }
+
+  /** The squared distance, as the engine may compute it, of what is not farther than this. */
+  private farthest(distance: number): number {
+    return distance * distance + this.slack;
   }
 }
 

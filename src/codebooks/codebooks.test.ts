@@ -250,8 +250,12 @@ describe('k-means', () => {
     let beyond = 0;
     for (let i = 0; i < count; i++) {
       const reach = Math.sqrt(nearest[i]!);
+      let within = bounds.next(i, 0, reach);
       for (let code = 0; code < codes; code++) {
-        if (!bounds.isBeyond(i, code, reach)) continue;
+        if (code === within) {
+          within = bounds.next(i, code + 1, reach);
+          continue;
+        }
         beyond++;
         const difference = Array.from(
           { length: width },

@@ -183,8 +183,7 @@ export function refitResidualKmeans(
 ): Float32Array[] {
   const levels = centres.length;
   return overResiduals(vectors, width, levels, (residuals, level) => {
-    const count = hints.codes.length / levels;
-    const codes = Int32Array.from({ length: count }, (_, i) => hints.codes[i * levels + level]!);
+    const codes = new Int32Array(hints.codes.length / levels).map((_, i) => hints.codes[i * levels + level]!);
     return lloyd(residuals, width, centres[level]!.slice(), iterations, weights, 'euclidean', {
       ...hints,
       codes,

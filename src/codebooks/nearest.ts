@@ -34,8 +34,9 @@ export function assign(
     let best = squaredDistance(vectors, i, centres, guess, width);
     const tooFar = 4 * best * (1 + rounding);
     const reach = Math.sqrt(best);
-    for (let code = 0; code < codes; code++) {
-      if (code === guess || bounds?.isBeyond(i, code, reach)) continue;
+    const next = (code: number) => (bounds ? bounds.next(i, code, reach) : code);
+    for (let code = next(0); code < codes; code = next(code + 1)) {
+      if (code === guess) continue;
       if (between && between[guess * codes + code]! > tooFar) continue;
       if (isFarther(vectors, i, centres, code, width, best)) continue;
       const distance = squaredDistance(vectors, i, centres, code, width);
