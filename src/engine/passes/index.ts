@@ -10,6 +10,7 @@ import { outputs } from './outputs.js';
 import { Rewriting, type Pass } from './pass.js';
 import { reshapes } from './reshapes.js';
 import { scatters } from './scatters.js';
+import { shapesOf } from './shapes.js';
 import { squares } from './squares.js';
 
 export const passes: readonly Pass[] = [
@@ -27,7 +28,8 @@ export const passes: readonly Pass[] = [
 
 /** The graph after all passes but those named in `without`. */
 export function optimise(graph: OnnxGraph, without: readonly string[] = []): OnnxGraph {
+  const shapes = shapesOf(graph);
   return passes
     .filter((pass) => !without.includes(pass.name))
-    .reduce((rewritten, pass, i) => Rewriting.run(rewritten, pass, `p${i}_`), graph);
+    .reduce((rewritten, pass, i) => Rewriting.run(rewritten, pass, `p${i}_`, shapes), graph);
 }

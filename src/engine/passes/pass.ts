@@ -4,7 +4,7 @@
  */
 import type { Attribute, ElementType, OnnxConstant, OnnxGraph, OnnxNode } from '../onnx.js';
 import { constantBytes } from '../trace/graph.js';
-import { broadcast, integersOf, shapesOf, type Shape } from './shapes.js';
+import { broadcast, integersOf, type Shape } from './shapes.js';
 
 export interface Pass {
   readonly name: string;
@@ -14,7 +14,6 @@ export interface Pass {
 
 /** A graph while a pass goes over it from the first node to the last. What a pass emits takes the place of the node at hand. */
 export class Rewriting {
-  private readonly shapes: Map<string, Shape>;
   private readonly constants: Map<string, OnnxConstant>;
   private readonly producers = new Map<string, OnnxNode>();
   private readonly readers = new Map<string, number>();
@@ -27,17 +26,17 @@ export class Rewriting {
   private constructor(
     graph: OnnxGraph,
     private readonly prefix: string,
+    private readonly shapes: Map<string, Shape>,
   ) {
-    this.shapes = shapesOf(graph);
     this.constants = new Map(graph.constants.map((constant) => [constant.name, constant]));
     for (const node of graph.nodes) {
       for (const name of node.inputs) this.readers.set(name, (this.readers.get(name) ?? 0) + 1);
     }
   }
 
-  /** The graph after the pass. Names of what it adds start with `prefix`. */
-  static run(graph: OnnxGraph, pass: Pass, prefix: string): OnnxGraph {
-    const rewriting = new Rewriting(graph, prefix);
+  /** The graph after the pass. Names of what it adds start with `prefix`; `shapes` of all values are given those of what it adds. */
+  static run(graph: OnnxGraph, pass: Pass, prefix: string, shapes: Map<string, Shape>): OnnxGraph {
+    const rewriting = new Rewriting(graph, prefix, shapes);
     for (const node of graph.nodes) {
       const inputs = node.inputs.map((name) => rewriting.current(name));
       const present = { ...node, inputs };
@@ -119,6 +118,7 @@ export class Rewriting {
   }
 
   private withOutputNames(node: OnnxNode): OnnxNode {
+    if (this.named.size === 0) return node;
     const name = (value: string) => this.named.get(value) ?? value;
     return { ...node, inputs: node.inputs.map(name), outputs: node.outputs.map(name) };
   }
