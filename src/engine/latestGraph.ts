@@ -3,18 +3,18 @@
  * comes back to an earlier shape, and a graph holds tens of megabytes for its runs: the one before is let go of first.
  */
 import type { CompiledGraph, Specs } from './compiledGraph.js';
+import type { TensorSpec } from './trace/index.js';
 
 export class LatestGraph {
-  private key = '';
+  private inputs: Specs = {};
   private graph: CompiledGraph | null = null;
 
   /** The graph of these inputs, made unless it is the latest. */
   async of(inputs: Specs, make: () => Promise<CompiledGraph>): Promise<CompiledGraph> {
-    const key = JSON.stringify(inputs);
-    if (this.graph && this.key === key) return this.graph;
+    if (this.graph && areEqual(this.inputs, inputs)) return this.graph;
     await this.release();
     this.graph = await make();
-    this.key = key;
+    this.inputs = inputs;
     return this.graph;
   }
 
@@ -24,3 +24,14 @@ export class LatestGraph {
     await graph?.release();
   }
 }
+
+function areEqual(a: Specs, b: Specs): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => isEqual(a[name]!, b[name]));
+}
+
+const isEqual = (a: TensorSpec, b: TensorSpec | undefined): boolean =>
+  a === b ||
+  (a.dtype === b?.dtype &&
+    a.shape.length === b.shape.length &&
+    a.shape.every((length, axis) => length === b.shape[axis]));

@@ -173,9 +173,9 @@ export class TrainingStep {
   }
 
   private reportOf(feeds: Feeds, there: DeviceArrays, outputs: Readonly<Record<string, TensorData>>) {
-    const fed = Object.entries(feeds).flatMap(([name, data]) => (name in there ? [] : [data]));
-    const state = this.there?.takeMoved() ?? 0;
-    return stepReport(outputs, state + bytesOf(fed) + bytesOf(Object.values(outputs)));
+    let bytes = this.there?.takeMoved() ?? 0;
+    for (const [name, { byteLength }] of Object.entries(feeds)) if (!(name in there)) bytes += byteLength;
+    return stepReport(outputs, bytes + bytesOf(Object.values(outputs)));
   }
 
   /** The graph for batches of this shape, which reads these numbers of the whole batch. */
