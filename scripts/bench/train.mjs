@@ -5,8 +5,8 @@
  *
  * A training's first loss must agree to 1e-5, those after it as closely as rounding lets them, and its last AUC to .01, or its times do
  * not count. Printed are medians over rounds of wall clock, processor time and peak memory as the operating system accounts for them,
- * ratios taken within a round (above 1: ours is faster, or smaller), and the shares of our training in which the engine was busy,
- * compiled, and waited for batches.
+ * ratios taken within a round (above 1: ours is faster, or smaller), and where the time of our training went: the shares of a round add
+ * up to 100 %. Compiling is paid once; `--epochs 16` shows a training that is long enough for it not to matter.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -98,15 +98,11 @@ try {
     }
     const of = (side) =>
       Object.fromEntries(figures.map((figure) => [figure, median(runs[side].map((run) => run[figure]))]));
-    const share = (figure) => median(runs.ours.map((run) => run[figure] / run.train_ms));
     const ratio = (figure) => median(runs.ours.map((run, round) => runs.torch[round][figure] / run[figure]));
     result[model] = {
       steps: runs.ours[0].losses.length,
       ...Object.fromEntries(sides.map((side) => [side, { ...of(side), auc: runs[side][0].auc.at(-1) }])),
-      engine_busy: share('engine_ms'),
-      compiling: share('compile_ms'),
-      refitting: share('between_ms'),
-      waiting: share('batch_ms'),
+      shares: sharesOf(runs.ours),
       ...(python && {
         loss_differences: compare(model, runs.ours[0], runs.torch[0]),
         speed_vs_torch: ratio('wall_ms'),
@@ -121,6 +117,15 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
+/** Medians over rounds of the parts of a training's time. */
+function sharesOf(rounds) {
+  const parts = ['engine', 'compile', 'between', 'batch', 'validation', 'checkpoint'];
+  const share = (run, part) => run[`${part}_ms`] / run.train_ms;
+  const loop = (run) => 1 - parts.reduce((sum, part) => sum + share(run, part), 0);
+  const ofParts = parts.map((part) => [part, median(rounds.map((run) => share(run, part)))]);
+  return { ...Object.fromEntries(ofParts), loop: median(rounds.map(loop)) };
+}
+
 function print(model, figuresOf) {
   const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
   for (const side of sides) {
@@ -129,12 +134,13 @@ function print(model, figuresOf) {
       `${model.padEnd(10)} ${side.padEnd(6)} ${seconds(wall_ms)} (start ${seconds(wall_ms - read_ms - train_ms)}, read ${seconds(read_ms)}, train ${seconds(train_ms)}), processor ${seconds(cpu_ms)}, peak ${peak_mb.toFixed(0)} MB, validation AUC ${auc.toFixed(4)}`,
     );
   }
-  const percent = (share) => `${(100 * share).toFixed(0)} %`;
+  const { engine, compile, between, batch, validation, checkpoint, loop } = figuresOf.shares;
+  const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
   const times = (ratio) => `${ratio.toFixed(2)}x`;
   const against = figuresOf.speed_vs_torch
     ? `, ${times(figuresOf.speed_vs_torch)} as fast, ${times(figuresOf.processor_vs_torch)} by processor time, ${times(1 / figuresOf.memory_vs_torch)} the memory`
     : '';
   console.log(
-    `${model.padEnd(10)} ${figuresOf.steps} steps, engine busy ${percent(figuresOf.engine_busy)}, compiling ${percent(figuresOf.compiling)}, refitting codes ${percent(figuresOf.refitting)}, waiting for batches ${percent(figuresOf.waiting)}${against}`,
+    `${model.padEnd(10)} ${figuresOf.steps} steps, engine busy ${percent(engine)}, compiling ${percent(compile)}, refitting codes ${percent(between)}, waiting for batches ${percent(batch)}, validating beyond that ${percent(validation)}, checkpoints ${percent(checkpoint)}, between steps ${percent(loop)}${against}`,
   );
 }

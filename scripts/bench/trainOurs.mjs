@@ -62,6 +62,8 @@ console.log(
     compile_ms: time.compileMs,
     between_ms: time.betweenMs,
     batch_ms: time.batchMs,
+    validation_ms: time.validationMs,
+    checkpoint_ms: time.checkpointMs,
     cpu_ms: (userCPUTime + systemCPUTime) / 1000,
     peak_mb: maxRSS / 1024,
     losses: log.loss,

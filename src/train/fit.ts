@@ -64,7 +64,9 @@ class Training {
   /** The models as they are at the end of the present epoch. */
   private settled: Record<string, ModelState> = {};
   private readonly between = new BusyClock();
-  private time: TrainingTime = { wallMs: 0, engineMs: 0, compileMs: 0, betweenMs: 0, batchMs: 0 };
+  private readonly validating = new BusyClock();
+  private readonly saving = new BusyClock();
+  private time: TrainingTime | null = null;
 
   private constructor(
     private readonly plan: FitPlan,
@@ -184,12 +186,18 @@ class Training {
         }
       }
       await this.save();
+      const validation = {
+        engineMs: this.validator?.engineMs ?? 0,
+        compileMs: this.validator?.compileMs ?? 0,
+      };
       this.time = {
         wallMs: performance.now() - started,
-        engineMs: step.busy.ms + (this.validator?.engineMs ?? 0),
-        compileMs: step.compiling.ms + (this.validator?.compileMs ?? 0),
+        engineMs: step.busy.ms + validation.engineMs,
+        compileMs: step.compiling.ms + validation.compileMs,
         betweenMs: this.between.ms,
         batchMs: waiting.ms,
+        validationMs: this.validating.ms - validation.engineMs - validation.compileMs,
+        checkpointMs: this.saving.ms,
       };
     } finally {
       task.end();
@@ -204,7 +212,7 @@ class Training {
   result(): FitResult {
     const { epochs, bestAt, step, position } = this.state;
     return {
-      time: this.time,
+      time: this.time ?? noTime,
       best: this.best,
       epochs,
       bestEpoch: epochs[bestAt] ?? null,
@@ -221,8 +229,8 @@ class Training {
     task: { update(done: number, words: string): void },
   ): Promise<void> {
     const first = this.state.step + 1;
-    const scalars = (number: number) => this.plan.scalars?.(number, steps) ?? {};
-    const run = batches.map((batch, i) => withScalars(batch, scalars(first + i)));
+    const { scalars } = this.plan;
+    const run = scalars ? batches.map((batch, i) => withScalars(batch, scalars(first + i, steps))) : batches;
     const reports = await step.takeRun(run, first);
     for (const [i, report] of reports.entries()) {
       const number = first + i;
@@ -273,6 +281,7 @@ class Training {
       return;
     }
     if (plan.between?.atEpochEnds) await this.runBetween(plan.between, this.state.step);
+    const validated = this.validating.start();
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
     await expectAgreement(this.workers, this.settled);
     const value = (await this.validator?.auc(this.settled)) ?? null;
@@ -300,6 +309,7 @@ class Training {
       finished: budgetSpent || outOfPatience,
     };
     context.progress.note(`${plan.name}: ${epochWords(report, isBest)}`);
+    validated();
   }
 
   /** A settled state as one that stays. */
@@ -313,12 +323,25 @@ class Training {
 
   private async save(): Promise<void> {
     if (!this.isFirst) return;
+    const saved = this.saving.start();
     const state = { ...this.state, tables: this.tables.marks() };
     const tensors = { ...trainingArrays(this.models, this.best), ...logArrays(this.log) };
     await writeCheckpoint(folderOf(this.plan, this.context), { state, tensors });
     this.tables.checkpointed();
+    saved();
   }
 }
+
+/** Of a training that was finished before. */
+const noTime: TrainingTime = {
+  wallMs: 0,
+  engineMs: 0,
+  compileMs: 0,
+  betweenMs: 0,
+  batchMs: 0,
+  validationMs: 0,
+  checkpointMs: 0,
+};
 
 const folderOf = (plan: FitPlan, context: FitContext) => join(context.checkpointFolder, plan.name);
 

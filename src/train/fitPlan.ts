@@ -116,4 +116,8 @@ export interface TrainingTime {
   readonly betweenMs: number;
   /** Waiting for the batches of the steps. */
   readonly batchMs: number;
+  /** The ends of epochs beyond all that: waiting for batches of the validation, its AUC, the tables as they are then. */
+  readonly validationMs: number;
+  /** Writing checkpoints. */
+  readonly checkpointMs: number;
 }
