@@ -18,6 +18,9 @@ export function adam(
   weightDecay: number,
 ): Optimizer {
   const decay = beta1 / Math.sqrt(beta2);
+  // What a row has missed is summed up over the same steps again and again.
+  const sharesOfM = perStep((step) => 1 - beta1 ** step);
+  const rootsOfShares = perStep((step) => Math.sqrt(1 - beta2 ** step));
   return {
     slots: [
       { name: 'm', initial: 0 },
@@ -51,7 +54,7 @@ export function adam(
           left *= decay;
           if (left < 1e-9 && weightDecay === 0) break;
           kept *= keep;
-          moved = moved * keep + (rate * left * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step);
+          moved = moved * keep + (rate * left * rootsOfShares(step)) / sharesOfM(step);
         }
         return { kept, moved, slotsKept: [beta1 ** (to - from), beta2 ** (to - from)] };
       },
@@ -61,5 +64,14 @@ export function adam(
       },
       recordDirection: ([m, v]) => tf.div(m!, tf.add(tf.sqrt(v!), epsilon)),
     },
+  };
+}
+
+/** A number of each step, computed once. */
+function perStep(of: (step: number) => number): (step: number) => number {
+  const known: number[] = [];
+  return (step) => {
+    for (let next = known.length; next <= step; next++) known.push(of(next));
+    return known[step]!;
   };
 }
