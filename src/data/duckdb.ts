@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
-import api = require('@duckdb/node-api'); // .3 s sooner than as a module (engine/tf.ts)
+import api = require('@duckdb/node-api'); // .2 s sooner than as a module (engine/tf.ts)
 import bindings, { type Vector } from '@duckdb/node-bindings';
 import { CascadeError } from '../errors.js';
 import { collectYoung } from '../memory.js';

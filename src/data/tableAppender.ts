@@ -3,7 +3,7 @@
  * them, by a garbage collector that sees a few bytes of each and no need to hurry: so one appender serves a table, and one chunk all
  * that is appended by it.
  */
-import types = require('@duckdb/node-api'); // .3 s sooner than as a module (engine/tf.ts)
+import types = require('@duckdb/node-api'); // .2 s sooner than as a module (engine/tf.ts)
 import bindings, { type Vector } from '@duckdb/node-bindings';
 import {
   elementType,
