@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../engine/tf.js';
 import { factorOf, paddedBias, type AttentionInputs } from './attention.js';
 import { lookUpPersonal } from './personalTable.js';
 import { attentionWeights, splitHeads } from './scaledDotProduct.js';
