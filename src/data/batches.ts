@@ -62,21 +62,20 @@ const unknownValue = -2;
 export class BatchAssembler {
   private readonly items = new Distinct();
   private readonly rows = new Distinct();
-  /** Of the latest batch. */
-  heights = shortestLists;
 
+  /** `heights`: what lists are padded to where they are shorter; those of the latest batch. */
   constructor(
     private readonly data: EncodedData,
     private readonly needs: BatchNeeds,
+    public heights = shortestLists,
   ) {}
 
-  /** `atLeast`: what the lists are to be padded to where they are shorter. */
-  assemble(blocks: readonly Block[], atLeast = shortestLists): FeedBatch {
+  assemble(blocks: readonly Block[]): FeedBatch {
     const arrays = new NamedArrays();
     this.fillBlocks(blocks, arrays);
-    const items = this.fillItems(arrays, atLeast.items);
+    const items = this.fillItems(arrays);
     const rowCount = this.rows.count;
-    const rowIds = new Int32Array(paddedLength(rowCount, atLeast.rows));
+    const rowIds = new Int32Array(paddedLength(rowCount, this.heights.rows));
     this.heights = { items, rows: rowIds.length };
     rowIds.set(this.rows.list());
     this.items.clear();
@@ -220,11 +219,11 @@ export class BatchAssembler {
   }
 
   /** Returns the height that the list is padded to. */
-  private fillItems(arrays: NamedArrays, atLeast: number): number {
+  private fillItems(arrays: NamedArrays): number {
     const { data } = this;
     const { slots, numbers } = data.transform;
     const list = this.items.list();
-    const height = paddedLength(list.length, atLeast);
+    const height = paddedLength(list.length, this.heights.items);
     const group = new GroupArrays(data.layout.item, 'items/', height, arrays);
     list.forEach((item, i) => {
       group.writeSlots(i, this.rows, data.items.slots, item * slots.items, data.items.slots, 0);
@@ -247,12 +246,12 @@ export class BatchAssembler {
   }
 }
 
-/** Lengths of lists are padded to a ladder of sizes, so that a training has a few graph shapes and not one per batch. */
-function paddedLength(length: number, atLeast: number): number {
-  let size = Math.max(64, atLeast);
-  while (size < length) size = Math.ceil((size * 1.25) / 64) * 64;
-  return size;
-}
+/** Lists of other batches are longer than the first by some percent: with this room one graph serves most trainings. */
+const room = 1.1;
+
+/** What a list is padded to, given what the one before was: graphs have fixed shapes, and each takes some .1 s to compile. */
+const paddedLength = (length: number, before: number): number =>
+  length <= before ? before : Math.max(64, Math.ceil((length * room) / 64) * 64);
 
 /** The arrays of a feature group, and how they are filled from up to two sources. */
 class GroupArrays {

@@ -130,15 +130,14 @@ export interface TrainingBatch {
 }
 
 export function* trainingBatches(data: EncodedData, order: TrainingOrder): Generator<TrainingBatch, void> {
-  const assembler = new BatchAssembler(data, order.needs);
+  const assembler = new BatchAssembler(data, order.needs, order.from.heights);
   const primary = blocksOf(order.primary, order.from.primary);
   const secondary = order.secondary && blocksOf(order.secondary, order.from.secondary);
   const epoch = data.requests(order.primary.shape.set, order.primary.split);
-  let { heights } = order.from;
   const position = (): StreamPosition => ({
     primary: primary.reader.position,
     secondary: secondary?.reader.position ?? startOfSet,
-    heights,
+    heights: assembler.heights,
   });
   for (;;) {
     const { position: at } = primary.reader;
@@ -151,8 +150,7 @@ export function* trainingBatches(data: EncodedData, order: TrainingOrder): Gener
       continue;
     }
     const blocks = [primary.block(refs), ...(secondary ? [secondary.block(goingRound(secondary))] : [])];
-    const batch = assembler.assemble(blocks, heights);
-    ({ heights } = assembler);
+    const batch = assembler.assemble(blocks);
     data.keep([...primary.reader.open, ...(secondary?.reader.open ?? [])]);
     yield { batch, position: position(), isLast: false };
   }
