@@ -253,7 +253,7 @@ eval: {slices: [items.author]}`;
            It means: column it is read from.
     error  config.bad_format  pipeline.yaml:6:1  memory_limit
            \`memory_limit\` must be a size like 512MB or 2GB; it is the text "2 gigabytes".
-           It means: memory of the SQL engine; it spills to disk beyond. Left out: 128MB, and as much again for each thread; 2GB is faster by a tenth.
+           It means: memory of the SQL engine; it spills to disk beyond. Left out: 64MB, and as much again for each thread; 2GB is faster by a tenth.
     error  config.bad_format  pipeline.yaml:7:32  samples.split.validation_from
            \`samples.split.validation_from\` must be a day like 2022-05-06; it is the text "2022-02-30".
            It means: first day of validation; train is everything before.

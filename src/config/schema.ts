@@ -34,7 +34,7 @@ export const configSchema = z.strictObject({
   threads: key(z.int().min(0).default(0), 'processor threads; 0 = all'),
   memory_limit: key(
     bytes.optional(),
-    'memory of the SQL engine; it spills to disk beyond. Left out: 128MB, and as much again for each thread; 2GB is faster by a tenth',
+    'memory of the SQL engine; it spills to disk beyond. Left out: 64MB, and as much again for each thread; 2GB is faster by a tenth',
   ),
   logs: key(logs, 'where the logs come from', { kind: 'simulate' }),
   samples: key(samples.prefault({}), 'sets A and B, sequences, split'),

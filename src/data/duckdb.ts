@@ -41,6 +41,7 @@ export class Duckdb {
       // What a query gave back goes back to the system, and is not kept for the next one beside the limit.
       allocator_flush_threshold: '8MB',
       allocator_bulk_deallocation_flush_threshold: '8MB',
+      enable_external_file_cache: 'false', // of files that the system caches, too
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       preserve_insertion_order: 'true',

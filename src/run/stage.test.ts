@@ -13,8 +13,8 @@ async function sqlMegabytes(settings: Readonly<Record<string, unknown>>): Promis
 }
 
 it.each([
-  [{ memory_limit: undefined, threads: 1 }, 256],
-  [{ memory_limit: undefined, threads: 3 }, 512],
+  [{ memory_limit: undefined, threads: 1 }, 128],
+  [{ memory_limit: undefined, threads: 3 }, 256],
   [{ memory_limit: '700MB', threads: 3 }, 700],
 ])('with %j the SQL engine works in %i MB', async (settings, expected) => {
   expect(await sqlMegabytes(settings)).toBeCloseTo(expected, 0);

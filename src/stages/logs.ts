@@ -12,6 +12,7 @@ import type { Config, LogsConfig } from '../config/config.js';
 import type { Duckdb } from '../data/duckdb.js';
 import { writeQuery, type Metadata } from '../data/parquet.js';
 import { assertNever } from '../errors.js';
+import { returnGarbage } from '../memory.js';
 import { checkTables } from '../logs/check.js';
 import { completeTables } from '../logs/complete.js';
 import { readKuairand } from '../logs/kuairand.js';
@@ -27,6 +28,7 @@ export async function writeLogs(stage: Stage, config: Config): Promise<StageResu
   const { logs, seed } = config;
   return stage.withDuckdb(async (db) => {
     const facts = await readSource(stage, db, logs, seed);
+    returnGarbage(); // what the tables were made of
     await completeTables(db);
     const work = checkAndWrite(stage, db, logs, facts);
     return logs.kind === 'tables' ? namingDamage(db, logs, work) : work;

@@ -15,7 +15,7 @@ import { readModel } from '../engine/modelFile.js';
 import { SeededTable } from '../engine/tables/seededTable.js';
 import { modelState, type Initial, type ModelState } from '../engine/state.js';
 import { CascadeError } from '../errors.js';
-import { collectAll, returnFreed } from '../memory.js';
+import { returnGarbage } from '../memory.js';
 import type { ItemCodes } from '../models/itemCodes.js';
 import { studentCodes, type ModelFrame } from '../models/registry.js';
 import type { Stage } from '../run/stage.js';
@@ -52,8 +52,7 @@ export class Workbench {
   /** No batch is asked for any more: the memory of their thread is free for what follows, above all the SQL engine's. */
   endBatches(): void {
     this.batches.close();
-    collectAll();
-    returnFreed();
+    returnGarbage();
   }
 
   get frame(): ModelFrame {
