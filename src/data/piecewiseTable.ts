@@ -27,7 +27,7 @@ export class PiecewiseTable {
     db: Duckdb,
     name: string,
     schema: Schema,
-    rowsPerPiece = 2 ** 18,
+    rowsPerPiece = 2 ** 16,
   ): Promise<PiecewiseTable> {
     await mkdir(db.spillFolder, { recursive: true });
     return new PiecewiseTable(db, name, schema, rowsPerPiece, await openPiece(db, name, schema));

@@ -1,6 +1,7 @@
 /** `scores`: split, set, request_id, item_id, label, and a logit per model; a part per set and split, in the order of the shards. */
 import type { Batch, ScalarColumn, Schema } from '../data/columns.js';
-import { writeBatches } from '../data/parquet.js';
+import { writeQuery } from '../data/parquet.js';
+import { PiecewiseTable } from '../data/piecewiseTable.js';
 import type { ModelName } from '../metrics/metricRow.js';
 import type { Config } from '../config/config.js';
 import { studentName, type PreRankerName } from '../models/registry.js';
@@ -8,7 +9,7 @@ import type { Stage } from '../run/stage.js';
 import type { Scored } from '../train/scoredModels.js';
 
 /** Candidates that are made into columns at a time. */
-const candidatesPerBatch = 2 ** 16;
+const candidatesPerBatch = 2 ** 14;
 
 export class ScoresTable {
   private parts = 0;
@@ -34,9 +35,15 @@ export class ScoresTable {
   async write(scored: Scored): Promise<void> {
     const { stage } = this;
     const file = `scores/part-${String(this.parts++).padStart(5, '0')}.parquet`;
-    await stage.withDuckdb((db) =>
-      stage.write(file, (path) => writeBatches(db, this.schema, this.batches(scored), path)),
-    );
+    await stage.withDuckdb(async (db) => {
+      const table = await PiecewiseTable.open(db, 'all_scores', this.schema);
+      for (const batch of this.batches(scored)) await table.append(batch);
+      await table.close();
+      await stage.write(file, async (path) => {
+        await writeQuery(db, 'SELECT * FROM all_scores', path); // in the order of its rows
+        return scored.rows.item.length;
+      });
+    });
   }
 
   private *batches({ set, split, rows, models }: Scored): Generator<Batch> {

@@ -87,7 +87,7 @@ const idOf = (index: number) => index + 1;
 const attributionMs = clicksWithinMs;
 
 /** Rows of the longest table in one part of the log: what memory holds, however many users a day has. */
-const rowsPerPart = 2 ** 16;
+const rowsPerPart = 2 ** 14;
 
 export class LogPart {
   private readonly requests: Rows<typeof simulatedSchemas.requests>;
