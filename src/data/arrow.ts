@@ -75,10 +75,11 @@ export function arrowBytes(rows: number, columns: Readonly<Record<string, ArrowC
 }
 
 /**
- * Where a file's bytes lie: in memory that threads may share, for what stays as long as they do; or in a thread's own. Its garbage
- * collector does not count shared memory, and lets go of it late.
+ * Where a file's bytes lie: in memory that threads may share, for what stays as long as they do; in a thread's own, as its garbage
+ * collector does not count shared memory, and lets go of it late; or in a thread's scratch memory, which the next file that is read to
+ * it overwrites, for who takes copies of some columns.
  */
-export type Memory = 'own' | 'shared';
+export type Memory = 'own' | 'shared' | 'scratch';
 
 /** The columns of an Arrow file that `arrowBytes` made, as views on its bytes. */
 export class ArrowFile {
@@ -135,7 +136,7 @@ function bytesOf(path: string, memory: Memory): Uint8Array {
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
-    const bytes = new Uint8Array(memory === 'shared' ? new SharedArrayBuffer(size) : new ArrayBuffer(size));
+    const bytes = emptyBytes(size, memory);
     for (let at = 0; at < bytes.length;) {
       at += readSync(file, bytes, at, bytes.length - at, null) || internal(`${path} ends at ${at}`);
     }
@@ -143,6 +144,15 @@ function bytesOf(path: string, memory: Memory): Uint8Array {
   } finally {
     closeSync(file);
   }
+}
+
+let scratch = new ArrayBuffer(0);
+
+function emptyBytes(size: number, memory: Memory): Uint8Array {
+  if (memory === 'shared') return new Uint8Array(new SharedArrayBuffer(size));
+  if (memory === 'own') return new Uint8Array(size);
+  if (scratch.byteLength < size) scratch = new ArrayBuffer(size);
+  return new Uint8Array(scratch, 0, size);
 }
 
 function reading<T>(path: string, read: () => T): T {

@@ -9,12 +9,12 @@ import type { InputLayout } from './inputLayout.js';
 import type { ItemVectors } from './itemVectors.js';
 import type { Sequences } from './sequences.js';
 import {
-  readShard,
+  readTrainingShard,
   type EncodedIndex,
   type Entities,
-  type Shard,
   type ShardEntry,
   type Split,
+  type TrainingShard,
 } from './shards.js';
 
 export type SetName = 'a' | 'b';
@@ -43,7 +43,7 @@ export class EncodedData {
   readonly users: Entities;
   readonly sequences: Sequences;
   readonly vectors: ItemVectors | null;
-  private readonly open = new Map<string, Shard>();
+  private readonly open = new Map<string, TrainingShard>();
   /** Bytes of shards since the last collection. */
   private letGo = 0;
 
@@ -73,10 +73,10 @@ export class EncodedData {
   }
 
   /** A shard, kept in memory until `keep` lets it go. */
-  shard(entry: ShardEntry): Shard {
+  shard(entry: ShardEntry): TrainingShard {
     const known = this.open.get(entry.file);
     if (known) return known;
-    const shard = readShard(join(this.opened.folder, entry.file));
+    const shard = readTrainingShard(join(this.opened.folder, entry.file));
     this.open.set(entry.file, shard);
     return shard;
   }
@@ -84,13 +84,19 @@ export class EncodedData {
   /** Lets go of every shard but these. */
   keep(entries: readonly ShardEntry[]): void {
     const kept = new Set(entries.map((entry) => entry.file));
-    for (const [file, { requestId }] of this.open) {
+    for (const [file, shard] of this.open) {
       if (kept.has(file)) continue;
       this.open.delete(file);
-      this.letGo += requestId.buffer.byteLength; // all arrays of a shard are its file's bytes
+      this.letGo += bytesOf(shard);
     }
     if (this.letGo < collectedBytes) return;
     collectAll();
     this.letGo = 0;
   }
 }
+
+const bytesOf = (shard: TrainingShard) =>
+  Object.values(shard).reduce<number>(
+    (sum, column) => sum + (typeof column === 'number' ? 0 : column.byteLength),
+    0,
+  );

@@ -10,6 +10,7 @@ import {
   readEntities,
   readIndex,
   readShard,
+  readTrainingShard,
   shardBytes,
   type Shard,
 } from './shards.js';
@@ -71,6 +72,22 @@ describe('encoded shards', () => {
     );
     const { requestId, user, slots, items, label, weight } = readShard(path);
     for (const array of [user, slots, items, label, weight]) expect(array.buffer).toBe(requestId.buffer);
+  });
+
+  it('give batches what these are made of, as copies that the next shard does not overwrite', async () => {
+    const folder = await temporaryFolder();
+    const shards = [shardOf([3, 1, 2], 2, 1), shardOf([9, 9, 9, 9], 1, 0)];
+    const widths = [
+      { slots: 2, numbers: 1 },
+      { slots: 1, numbers: 0 },
+    ];
+    for (const [i, shard] of shards.entries())
+      await writeFile(join(folder, `${i}.arrow`), shardBytes(shard, widths[i]!));
+    const read = shards.map((_, i) => readTrainingShard(join(folder, `${i}.arrow`)));
+    read.forEach((shard, i) => {
+      expect(shards[i]).toMatchObject(shard);
+      expect(shard.items.buffer.byteLength).toBe(shard.items.byteLength);
+    });
   });
 
   it('hold entities', async () => {

@@ -34,6 +34,9 @@ export interface Shard {
   readonly drawProb: Float32Array; // [candidate]
 }
 
+/** What batches and scores are made of: half of a shard's bytes. */
+export type TrainingShard = Omit<Shard, 'stage' | 'inclProb' | 'drawProb'>;
+
 /** Users or items in ascending order of id; the place of an id is its index everywhere else. */
 export interface Entities {
   readonly count: number;
@@ -126,6 +129,23 @@ export function readShard(path: string): Shard {
     weight: file.values('weight', Float32Array),
     inclProb: file.values('incl_prob', Float32Array),
     drawProb: file.values('draw_prob', Float32Array),
+  };
+}
+
+/** Copies, so that no more of the file stays in memory. */
+export function readTrainingShard(path: string): TrainingShard {
+  const file = new ArrowFile(path, 'scratch');
+  return {
+    requests: file.rows,
+    requestId: file.flat('request_id', BigInt64Array).slice(),
+    user: file.flat('user', Int32Array).slice(),
+    behaviours: file.flat('behaviours', Int32Array).slice(),
+    slots: file.values('slots', Int32Array).slice(),
+    numbers: file.values('numbers', Float32Array).slice(),
+    offsets: file.offsets('items').slice(),
+    items: file.values('items', Int32Array).slice(),
+    label: file.values('label', Int8Array).slice(),
+    weight: file.values('weight', Float32Array).slice(),
   };
 }
 

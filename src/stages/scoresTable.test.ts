@@ -26,7 +26,6 @@ function scoredSet(): Scored {
       offsets,
       item: Int32Array.from(numbers, (i) => i % 3),
       label: labels,
-      stage: new Int8Array(candidates),
       weight: new Float32Array(candidates),
     },
     scored: { offsets, user, labels },

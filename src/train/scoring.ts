@@ -16,7 +16,6 @@ export interface ScoredSplit {
   readonly offsets: Int32Array; // [request + 1]
   readonly item: Int32Array; // [candidate] index into items.arrow
   readonly label: Uint8Array; // [candidate]
-  readonly stage: Int8Array; // [candidate]
   readonly weight: Float32Array; // [candidate]
 }
 
@@ -32,7 +31,6 @@ export function openSplit(data: EncodedData, set: SetName, split: Split): Scored
     offsets: new Int32Array(requests + 1),
     item: new Int32Array(candidates),
     label: new Uint8Array(candidates),
-    stage: new Int8Array(candidates),
     weight: new Float32Array(candidates),
   };
   let request = 0;
@@ -45,7 +43,6 @@ export function openSplit(data: EncodedData, set: SetName, split: Split): Scored
       result.offsets[request + r + 1] = candidate + shard.offsets[r + 1]!;
     result.item.set(shard.items, candidate);
     result.label.set(shard.label, candidate);
-    result.stage.set(shard.stage, candidate);
     result.weight.set(shard.weight, candidate);
     request += shard.requests;
     candidate += shard.items.length;

@@ -183,10 +183,7 @@ function goingRound({ reader, wanted }: { reader: RequestReader; wanted: number 
   return refs;
 }
 
-/** A block holds requests of the shards of two windows at most. */
-const shardsInUse = 2 * shardsPerWindow;
-
-/** Set C shard by shard; the latest ones are kept. */
+/** Set C shard by shard. Those of a window are kept: where a block goes over to the next one it does not come back. */
 function latestScores(paths: Readonly<Record<string, string>>): NonNullable<Block['teacher']> {
   const kept = new Map<string, ReturnType<typeof readTeacherScores>>();
   return ({ file }) => {
@@ -194,7 +191,7 @@ function latestScores(paths: Readonly<Record<string, string>>): NonNullable<Bloc
     if (known) return known;
     const scores = readTeacherScores(paths[file] ?? internal(`no teacher scores of ${file}`));
     kept.set(file, scores);
-    if (kept.size > shardsInUse) kept.delete(kept.keys().next().value!);
+    if (kept.size > shardsPerWindow) kept.delete(kept.keys().next().value!);
     return scores;
   };
 }
