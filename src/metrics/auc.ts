@@ -6,14 +6,14 @@
  */
 import { ascendingOrder } from './order.js';
 import type { ScoredModel } from './scoredModel.js';
-import type { Statistic } from './statistic.js';
+import type { Statistic, Times } from './statistic.js';
 
 /** Rows in ascending order of score. */
 export interface AscendingRows {
   readonly labels: Uint8Array;
   /** 1 = the next row has a higher score. */
   readonly endsTie: Uint8Array;
-  readonly weights: Float64Array;
+  readonly weights: Float32Array;
 }
 
 export function ascendingRows(
@@ -23,7 +23,7 @@ export function ascendingRows(
   weights: Float32Array,
 ): AscendingRows {
   const n = order.length;
-  const rows = { labels: new Uint8Array(n), endsTie: new Uint8Array(n), weights: new Float64Array(n) };
+  const rows = { labels: new Uint8Array(n), endsTie: new Uint8Array(n), weights: new Float32Array(n) };
   for (let i = 0; i < n; i++) {
     rows.labels[i] = labels[order[i]!]!;
     rows.weights[i] = weights[order[i]!]!;
@@ -32,11 +32,18 @@ export function ascendingRows(
   return rows;
 }
 
+/** How often each row counts: as often as its user. */
+interface Resample {
+  readonly userOf: Uint32Array; // [row]
+  readonly times: Times;
+}
+
 /** AUC of rows from..to; the last row ends its tie whatever follows it. */
 export function areaUnderCurve(
   { labels, endsTie, weights }: AscendingRows,
   from: number,
   to: number,
+  resample?: Resample,
 ): number | null {
   let area = 0;
   let positives = 0;
@@ -44,7 +51,7 @@ export function areaUnderCurve(
   let tiedPositives = 0;
   let tiedNegatives = 0;
   for (let i = from; i < to; i++) {
-    const weight = weights[i]!;
+    const weight = weights[i]! * (resample ? resample.times[resample.userOf[i]!]! : 1);
     const positive = weight * labels[i]!; // no branch on the label: it cannot be predicted
     tiedPositives += positive;
     tiedNegatives += weight - positive;
@@ -68,16 +75,12 @@ export function auc(labels: Uint8Array, scores: Float32Array, weights?: Float32A
 /** The AUC of all rows of a set. A resample costs one pass over the rows: its order is the set's own. */
 export function pooledAuc({ layout, scores, ascending }: ScoredModel): Statistic {
   const rows = ascendingRows(ascending, scores.values, layout.set.labels, layout.weights);
-  const user = ascending.map((candidate) => layout.userOf[candidate]!);
+  const userOf = ascending.map((candidate) => layout.userOf[candidate]!);
   const n = layout.candidates;
-  const weights = new Float64Array(n); // of the resample at hand
   return {
     n,
     leftOut: 0,
     hasInterval: true,
-    value(times) {
-      for (let i = 0; i < n; i++) weights[i] = times[user[i]!]! * rows.weights[i]!;
-      return areaUnderCurve({ ...rows, weights }, 0, n);
-    },
+    value: (times) => areaUnderCurve(rows, 0, n, { userOf, times }),
   };
 }

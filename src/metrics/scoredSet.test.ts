@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CascadeError } from '../errors.js';
 import { ascendingOrder } from './order.js';
 import { scoredModel, sigmoid } from './scoredModel.js';
-import { layoutOf, pick, selectRequests, type ScoredSet } from './scoredSet.js';
+import { layoutOf, pick, selectRequests, withoutGaps, type ScoredSet } from './scoredSet.js';
 
 const set: ScoredSet = {
   offsets: Int32Array.of(0, 2, 2, 5, 6),
@@ -30,6 +30,13 @@ describe('a scored set', () => {
       teacher: Float32Array.of(6, 3, 4, 5),
     });
     expect([...pick(Float32Array.of(0, 10, 20, 30, 40, 50), candidates)]).toEqual([50, 20, 30, 40]);
+  });
+
+  it('has its users numbered as they come, and shares all else', () => {
+    const numbered = withoutGaps({ ...set, user: Int32Array.of(7, 3, 900, 3) });
+    expect(numbered).toEqual({ ...set, user: Int32Array.of(0, 1, 2, 1) });
+    expect(numbered.labels).toBe(set.labels);
+    expect(numbered.teacher).toBe(set.teacher);
   });
 
   it.each([

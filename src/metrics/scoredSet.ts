@@ -8,7 +8,7 @@ import { ascendingOrder, groupedDescending } from './order.js';
 export interface ScoredSet {
   /** Start of each request's candidates; one longer than the number of requests. */
   readonly offsets: Int32Array;
-  /** [request] index of its user, from 0 without gaps (`selectRequests` renumbers). */
+  /** [request] index of its user, from 0 without gaps (`withoutGaps` and `selectRequests` renumber). */
   readonly user: Int32Array;
   /** [candidate] 1 = positive, 0 = not. */
   readonly labels: Uint8Array;
@@ -71,6 +71,12 @@ export function layoutOf(set: ScoredSet): Layout {
   };
 }
 
+/** A set with its users numbered in the order of their first requests; all else is shared. */
+export function withoutGaps(set: ScoredSet): ScoredSet {
+  const numberOf = numbersAsTheyCome();
+  return { ...set, user: set.user.map(numberOf) };
+}
+
 /** Some requests of a set, with the places of their candidates so that scores can be picked alike; users are renumbered. */
 export function selectRequests(
   set: ScoredSet,
@@ -82,16 +88,13 @@ export function selectRequests(
   }
   const candidates = new Int32Array(offsets[requests.length]!);
   const user = new Int32Array(requests.length);
-  const indexOfUser = new Map<number, number>();
+  const numberOf = numbersAsTheyCome();
   for (let i = 0; i < requests.length; i++) {
     const from = set.offsets[requests[i]!]!;
     for (let place = offsets[i]!; place < offsets[i + 1]!; place++) {
       candidates[place] = from + place - offsets[i]!;
     }
-    const before = set.user[requests[i]!]!;
-    const now = indexOfUser.get(before) ?? indexOfUser.size;
-    indexOfUser.set(before, now);
-    user[i] = now;
+    user[i] = numberOf(set.user[requests[i]!]!);
   }
   const labels = Uint8Array.from(candidates, (candidate) => set.labels[candidate]!);
   return {
@@ -103,6 +106,16 @@ export function selectRequests(
       ...(set.teacher && { teacher: pick(set.teacher, candidates) }),
     },
     candidates,
+  };
+}
+
+/** 0 for the first value, 1 for the next one that has not come yet, and so on. */
+function numbersAsTheyCome(): (value: number) => number {
+  const numbers = new Map<number, number>();
+  return (value) => {
+    const number = numbers.get(value) ?? numbers.size;
+    numbers.set(value, number);
+    return number;
   };
 }
 

@@ -16,7 +16,7 @@ import { writeBatches } from '../data/parquet.js';
 import type { Split } from '../data/shards.js';
 import { metricSchema, type MetricRow, type ModelName } from '../metrics/metricRow.js';
 import { decimals } from '../metrics/numbers.js';
-import { selectRequests } from '../metrics/scoredSet.js';
+import { withoutGaps } from '../metrics/scoredSet.js';
 import { gapClosedRow, verdict, type Verdict } from '../metrics/verdict.js';
 import { studentName } from '../models/registry.js';
 import { advice } from '../report/advice.js';
@@ -85,15 +85,14 @@ async function score(
   }
   task.end();
   const teacher = models.find(({ model }) => model === 'teacher')?.logits;
-  const every = Int32Array.from({ length: rows.requests }, (_, request) => request);
-  const whole = {
+  const scored = withoutGaps({
     offsets: rows.offsets,
     user: rows.user,
     labels: rows.label,
     weights: rows.weight,
     ...(teacher && { teacher }),
-  };
-  return { set, split, rows, scored: selectRequests(whole, every).set, models, unscored };
+  });
+  return { set, split, rows, scored, models, unscored };
 }
 
 const count = (values: Float32Array, holds: (value: number) => boolean) =>
