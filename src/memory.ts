@@ -6,7 +6,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 
 const mmapThreshold = -3; // M_MMAP_THRESHOLD of malloc.h
-const largeArray = 2 ** 20; // bytes
+const largeArray = 2 ** 17; // bytes; glibc's own at first
 
 /** malloc_trim of glibc, once it is loaded. */
 let trim: ((keep: number) => number) | null = null;
@@ -14,10 +14,11 @@ let trim: ((keep: number) => number) | null = null;
 /**
  * Has allocators and garbage collector keep little, from here on.
  *
- * glibc gives arrays of a megabyte and more back to the system as soon as they are freed. By itself it learns from the first large array
+ * glibc gives arrays of 128 kB and more back to the system as soon as they are freed. By itself it learns from the first large array
  * that is freed to keep as much for later (up to 32 MB a piece), in each thread's arena: the peak of a teacher's training with 3,000
- * users of the quickstart is 414 MB then and 343 so, with 30,000 users 575 and 462, for one or two percent of the time. Nothing of the kind
- * where there is no glibc, or no koffi to call it by, which is optional.
+ * users of the quickstart is 414 MB then and 343 so, with 30,000 users 575 and 462, for one or two percent of the time. That was with
+ * a limit of a megabyte; batches are smaller, and the arena of the thread that makes them keeps 10 MB less with this one. Nothing of the
+ * kind where there is no glibc, or no koffi to call it by, which is optional.
  *
  * The SQL engine's own allocator, jemalloc, keeps one arena. Its statements come from whichever thread of Node's pool is free, and an
  * arena for each of them keeps what a statement freed: twelve sorts written one after the other peak at 545 MB then and 379 so.
@@ -59,6 +60,20 @@ export const collectYoung = (): void => {
 export const collectAll = (): void => {
   collector()();
 };
+
+const manyBytes = 2 ** 23;
+let lettingGo = 0;
+
+/**
+ * Says that so many bytes of arrays are not used any more. What died young is collected whenever there are many: the garbage collector
+ * by itself waits for the arrays' objects to be many, which hold a few bytes each.
+ */
+export function letGo(bytes: number): void {
+  lettingGo += bytes;
+  if (lettingGo < manyBytes) return;
+  lettingGo = 0;
+  collectYoung();
+}
 
 type Collect = (options?: { type: 'minor' }) => void;
 let collect: Collect | null = null;

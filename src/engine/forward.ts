@@ -1,6 +1,7 @@
 /** A function of models and a batch without gradients: scores for evaluation, item vectors, codes. Compiled once per batch shape. */
 import type { tf } from './tf.js';
 import { internal } from '../errors.js';
+import { letGo } from '../memory.js';
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type TensorData } from './compile.js';
 import type { Device } from './devices/device.js';
@@ -40,14 +41,20 @@ export class Forward {
       const graph = await this.graphFor(models, batch);
       const ran = this.busy.start();
       const feeds: Record<string, TensorData> = {};
+      let ofThisBatch = 0; // bytes
       for (const [name, { vector, table }] of Object.entries(models)) {
         const rows = new Float32Array(batch.rowIds.length * table.width);
         table.gather(batch.rowIds, batch.rowIds.length, rows);
         feeds[`vector:${name}`] = vector;
         feeds[`rows:${name}`] = rows;
+        ofThisBatch += rows.byteLength;
       }
-      for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
+      for (const [name, { data }] of Object.entries(batch.tensors)) {
+        feeds[`batch:${name}`] = data;
+        ofThisBatch += data.byteLength;
+      }
       const outputs = await graph.run(feeds);
+      letGo(ofThisBatch);
       ran();
       return outputs;
     };

@@ -14,6 +14,7 @@ import { columnsOf } from '../data/columns.js';
 import type { SetName } from '../data/encodedData.js';
 import { writeBatches } from '../data/parquet.js';
 import type { Split } from '../data/shards.js';
+import { returnGarbage } from '../memory.js';
 import { metricSchema, type MetricRow, type ModelName } from '../metrics/metricRow.js';
 import { decimals } from '../metrics/numbers.js';
 import { withoutGaps } from '../metrics/scoredSet.js';
@@ -43,6 +44,7 @@ export async function evaluate(stage: Stage, config: Config): Promise<StageResul
     for (const set of sets) {
       if (bench.data.requests(set, split) === 0) continue;
       const scored = await score(bench, scorers, set, split);
+      returnGarbage();
       await scores.write(scored);
       judged.push(await judge(bench, scored));
     }

@@ -13,6 +13,7 @@ import { Forward } from '../engine/forward.js';
 import { writeModel } from '../engine/modelFile.js';
 import { copyState, type ModelState } from '../engine/state.js';
 import { CascadeError } from '../errors.js';
+import { returnGarbage } from '../memory.js';
 import { WithinGroupShare } from '../metrics/variance.js';
 import { teacherModel, type Teacher } from '../models/registry.js';
 import type { Stage, StageResult } from '../run/stage.js';
@@ -34,6 +35,7 @@ export async function trainTeacher(stage: Stage, config: Config): Promise<StageR
   const state = best.result.best[roles.teacher]!;
   await stage.write('teacher.safetensors', (path) => writeModel(path, state));
   const share = await scoreSetB(bench, teacher, state);
+  returnGarbage();
   await writeSamplesC(stage, bench.data.index.b);
   await writeTrainingLog(
     stage,
@@ -87,6 +89,7 @@ async function trainPhases(bench: Workbench, { ranker, needs }: Teacher): Promis
       bench.fitContext,
     );
   const onA = await train('a', first, epochs);
+  returnGarbage();
   const phases: Phase[] = [{ name: 'a', result: onA }];
   if (bEpochs > 0 && data.requests('b', 'train') > 0) {
     phases.push({ name: 'b', result: await train('b', copyState(onA.best[roles.teacher]!), bEpochs) });
