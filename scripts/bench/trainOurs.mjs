@@ -10,6 +10,7 @@ import { parseTransform } from '../../dist/data/features.js';
 import { parquetSource } from '../../dist/data/parquet.js';
 import { indexText } from '../../dist/data/shards.js';
 import { readVocabularies } from '../../dist/data/vocabulary.js';
+import { keepLittleMemory } from '../../dist/memory.js';
 import { RandomStream } from '../../dist/engine/random.js';
 import { readModel, writeModel } from '../../dist/engine/modelFile.js';
 import { preRanker, studentCodes, teacherModel } from '../../dist/models/registry.js';
@@ -32,6 +33,7 @@ const folder = mkdtempSync(join(task.work, 'ours-'));
 /** The process ends with what it has open. */
 function closeLater() {}
 
+await keepLittleMemory(); // as every command does
 const started = performance.now();
 const data = await readSamples();
 const batches = openBatches(data);

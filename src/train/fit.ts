@@ -14,7 +14,7 @@ import { TrainingStep } from '../engine/step.js';
 import { expectAgreement } from '../engine/workers/agreement.js';
 import { oneWorker, placeOf, type Workers } from '../engine/workers/workers.js';
 import { internal } from '../errors.js';
-import { returnGarbage } from '../memory.js';
+import { returnGarbageAtTimes } from '../memory.js';
 import { diskProblem } from '../run/files.js';
 import { inRuns } from './batches/batchRuns.js';
 import { startAt, type StreamPosition } from './batches/trainingBatches.js';
@@ -285,9 +285,8 @@ class Training {
     const validated = this.validating.start();
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
     await expectAgreement(this.workers, this.settled);
-    returnGarbage(); // of the steps, and then of the validation: what follows takes memory beside theirs
+    returnGarbageAtTimes(); // that of the steps: what follows takes memory beside theirs
     const value = (await this.validator?.auc(this.settled)) ?? null;
-    returnGarbage();
     const terms = mapValues(this.log, (values) => mean(values.slice(from)));
     const requests = context.data.requests(plan.primary.shape.set, plan.primary.split);
     const { primary } = this.state.position;
