@@ -20,7 +20,7 @@ import { SeveralSteps } from './severalSteps.js';
 import type { ModelState } from './state.js';
 import { bytesOf, isFiniteStep, stepReport, type StepReport } from './stepReport.js';
 import { BatchSums } from './workers/batchSums.js';
-import { combine } from './workers/combine.js';
+import { WholeSteps } from './workers/combine.js';
 import { oneWorker, type Workers } from './workers/workers.js';
 
 export class TrainingStep {
@@ -33,6 +33,7 @@ export class TrainingStep {
 
   private readonly workers: Workers;
   private readonly sums: BatchSums;
+  private readonly whole: WholeSteps;
   /** Where the optimiser of the dense parameters runs. */
   readonly onHost: boolean;
   /** What stays on the device between steps, where something does. */
@@ -46,6 +47,7 @@ export class TrainingStep {
     const { device, optimizerOn, workers = oneWorker, stepsPerRun = 1 } = options;
     this.workers = workers;
     this.sums = new BatchSums(options, workers);
+    this.whole = new WholeSteps(workers);
     // Workers add up gradients, which lie in host memory then.
     this.onHost = workers.size > 1 || (optimizerOn ?? (keepsArrays(device) ? 'graph' : 'host')) === 'host';
     this.there = !this.onHost && keepsArrays(device) ? new DeviceState(options) : null;
@@ -94,7 +96,7 @@ export class TrainingStep {
     const own = await graph.run(feeds, into, there);
     ran();
     const { rows, outputs } =
-      workers.size > 1 ? await combine(workers, batch, own) : { rows: batch, outputs: own };
+      workers.size > 1 ? await this.whole.of(batch, own) : { rows: batch, outputs: own };
     const report = this.reportOf(feeds, there?.read ?? {}, outputs);
     if (!isFiniteStep(outputs)) {
       await this.toHost();

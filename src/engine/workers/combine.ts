@@ -17,64 +17,76 @@ export interface WholeStep {
   readonly outputs: Outputs;
 }
 
-export async function combine(
-  workers: Workers,
-  { rowIds, rowCount }: Rows,
-  own: Outputs,
-): Promise<WholeStep> {
-  const isRows = (name: string) => name.startsWith('gradient:rows:');
-  const outputs = await addUp(
-    workers,
-    Object.entries(own).filter(([name]) => !isRows(name)),
-  );
-  const tables = Object.entries(own).flatMap(([name, values]) =>
-    isRows(name) ? [{ name, values: values as Float32Array, width: values.length / rowIds.length }] : [],
-  );
-  const widths = tables.map(({ width }) => width);
-  const packed = packRows(
-    { rowIds, rowCount },
-    tables.map(({ values }) => values),
-    widths,
-  );
-  const parts = (await workers.gather(packed)).map((part) => unpackRows(part, widths));
-  const { rows, places } = unite(parts.map(({ ids }) => ids));
-  tables.forEach(({ name, width }, table) => {
-    const ofTable = parts.map(({ values }) => values[table]!);
-    outputs[name] = addRows(ofTable, places, width, rows.rowCount);
-  });
-  return { rows, outputs: { ...outputs, gradient_norm: Float32Array.of(normOfGradients(outputs)) } };
-}
+export class WholeSteps {
+  /** Megabytes a step, which all workers would wait for one's garbage collector to let go of. */
+  private readonly arrays = new Arrays();
 
-/** Loss, terms and dense gradients in one message: whoever is slower is waited for once. */
-async function addUp(
-  workers: Workers,
-  own: readonly (readonly [name: string, values: TensorData])[],
-): Promise<Record<string, TensorData>> {
-  const all = new Float32Array(own.reduce((sum, [, { length }]) => sum + length, 0));
-  const sums: Record<string, TensorData> = {};
-  let at = 0;
-  for (const [name, values] of own) {
-    all.set(values, at);
-    sums[name] = all.subarray(at, (at += values.length));
+  constructor(private readonly workers: Workers) {}
+
+  /** Of this worker's rows and outputs; the arrays of what comes back are written again in the next step. */
+  async of({ rowIds, rowCount }: Rows, own: Outputs): Promise<WholeStep> {
+    const isRows = (name: string) => name.startsWith('gradient:rows:');
+    const outputs = await this.addUp(Object.entries(own).filter(([name]) => !isRows(name)));
+    const tables = Object.entries(own).flatMap(([name, values]) =>
+      isRows(name) ? [{ name, values: values as Float32Array, width: values.length / rowIds.length }] : [],
+    );
+    const widths = tables.map(({ width }) => width);
+    const values = tables.map((table) => table.values);
+    const packed = this.packRows({ rowIds, rowCount }, values, widths);
+    const parts = (await this.workers.gather(packed)).map((part) => unpackRows(part, widths));
+    const { rows, places } = unite(parts.map(({ ids }) => ids));
+    tables.forEach(({ name, width }, table) => {
+      const sums = this.arrays.of(name, rows.rowCount * width);
+      const ofTable = parts.map((part) => part.values[table]!);
+      addRows(ofTable, places, width, sums);
+      outputs[name] = sums;
+    });
+    return { rows, outputs: { ...outputs, gradient_norm: Float32Array.of(normOfGradients(outputs)) } };
   }
-  await workers.sum(all);
-  return sums;
+
+  /** Loss, terms and dense gradients in one message: whoever is slower is waited for once. */
+  private async addUp(
+    own: readonly (readonly [name: string, values: TensorData])[],
+  ): Promise<Record<string, TensorData>> {
+    const length = own.reduce((sum, [, values]) => sum + values.length, 0);
+    const all = this.arrays.of('dense', length);
+    const sums: Record<string, TensorData> = {};
+    let at = 0;
+    for (const [name, values] of own) {
+      all.set(values, at);
+      sums[name] = all.subarray(at, (at += values.length));
+    }
+    await this.workers.sum(all);
+    return sums;
+  }
+
+  /** The ids of a part's rows and these rows of every table in one message: as many numbers for each row, ids by their bits. */
+  private packRows(
+    { rowIds, rowCount }: Rows,
+    tables: readonly Float32Array[],
+    widths: readonly number[],
+  ): Float32Array {
+    const packed = this.arrays.of('rows', rowCount * numbersOfRow(widths));
+    new Int32Array(packed.buffer, 0, rowCount).set(rowIds.subarray(0, rowCount));
+    let at = rowCount;
+    tables.forEach((values, i) => {
+      packed.set(values.subarray(0, rowCount * widths[i]!), at);
+      at += rowCount * widths[i]!;
+    });
+    return packed;
+  }
 }
 
-/** The ids of a part's rows and these rows of every table in one message: as many numbers for each row, ids by their bits. */
-function packRows(
-  { rowIds, rowCount }: Rows,
-  tables: readonly Float32Array[],
-  widths: readonly number[],
-): Float32Array {
-  const packed = new Float32Array(rowCount * numbersOfRow(widths));
-  new Int32Array(packed.buffer).set(rowIds.subarray(0, rowCount));
-  let at = rowCount;
-  tables.forEach((values, i) => {
-    packed.set(values.subarray(0, rowCount * widths[i]!), at);
-    at += rowCount * widths[i]!;
-  });
-  return packed;
+/** Arrays by name that are as long as asked for, each a part of one that was long enough so far. */
+class Arrays {
+  private readonly longest = new Map<string, Float32Array>();
+
+  of(name: string, length: number): Float32Array {
+    let array = this.longest.get(name);
+    if (!array || array.length < length)
+      this.longest.set(name, (array = new Float32Array(Math.ceil(1.25 * length))));
+    return array.subarray(0, length);
+  }
 }
 
 function unpackRows(packed: Float32Array, widths: readonly number[]) {
@@ -117,17 +129,16 @@ function unite(lists: readonly Int32Array[]): { rows: Rows; places: readonly Int
   return { rows: { rowIds, rowCount: rowIds.length }, places };
 }
 
-/** Rows of all parts, [row, width] each, added up where they belong. */
+/** Adds up rows of all parts, [row, width] each, where they belong. */
 function addRows(
   parts: readonly Float32Array[],
   places: readonly Int32Array[],
   width: number,
-  count: number,
-): Float32Array {
-  const sums = new Float32Array(count * width);
+  sums: Float32Array,
+): void {
   sums.set(parts[0]!); // the first rows of all are the first worker's
+  sums.fill(0, parts[0]!.length);
   for (let i = 1; i < parts.length; i++) addPart(parts[i]!, places[i]!, width, sums);
-  return sums;
 }
 
 function addPart(part: Float32Array, places: Int32Array, width: number, sums: Float32Array): void {

@@ -80,6 +80,12 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
   const rank = answer((into) => mpi.rank(world, into));
   const started = answer((into) => mpi.size(world, into));
   if (started !== size) internal(`${launcher} started ${started} workers of ${size}`);
+  let gathered = new ArrayBuffer(0);
+  /** Room for so many numbers, which the next call is given again. */
+  const room = (numbers: number) => {
+    if (gathered.byteLength < 4 * numbers) gathered = new ArrayBuffer(5 * numbers);
+    return gathered;
+  };
   const others = Array.from({ length: size }, (_, other) => other).filter((other) => other !== rank);
   return {
     rank,
@@ -88,7 +94,7 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
       mpi.allReduce(inPlace, values, values.length, float32, sum, world);
       return Promise.resolve();
     },
-    gather: (own) => Promise.resolve(gather(mpi, size, own)),
+    gather: (own) => Promise.resolve(gather(mpi, size, own, room)),
     meet() {
       mpi.barrier(world);
       return Promise.resolve();
@@ -109,7 +115,12 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
   };
 }
 
-function gather<T extends Numbers>(mpi: Library, size: number, own: T): T[] {
+function gather<T extends Numbers>(
+  mpi: Library,
+  size: number,
+  own: T,
+  room: (numbers: number) => ArrayBuffer,
+): T[] {
   const lengths = new Int32Array(size);
   mpi.allGather(Int32Array.of(own.length), 1, int32, lengths, 1, int32, world);
   const starts = new Int32Array(size);
@@ -117,7 +128,7 @@ function gather<T extends Numbers>(mpi: Library, size: number, own: T): T[] {
   const total = starts.at(-1)! + lengths.at(-1)!;
   const isFloat = own instanceof Float32Array;
   const type = isFloat ? float32 : int32;
-  const all = new (isFloat ? Float32Array : Int32Array)(total) as T; // of the kind of `own`
+  const all = new (isFloat ? Float32Array : Int32Array)(room(total), 0, total) as T; // of the kind of `own`
   mpi.allGatherV(own, own.length, type, all, lengths, starts, type, world);
   return Array.from(lengths, (length, i) => all.subarray(starts[i], starts[i]! + length) as T);
 }
