@@ -54,8 +54,8 @@ export class Forward {
         ofThisBatch += data.byteLength;
       }
       const outputs = await graph.run(feeds);
-      letGo(ofThisBatch);
       ran();
+      letGo(ofThisBatch);
       return outputs;
     };
   }

@@ -1,7 +1,7 @@
 import { tf } from '../engine/tf.js';
 import { factorOf, paddedBias, type AttentionInputs } from './attention.js';
 import { lookUpPersonal } from './personalTable.js';
-import { attentionWeights, splitHeads } from './scaledDotProduct.js';
+import { attentionWeights, logitGradients, splitHeads, sumsPerHead } from './scaledDotProduct.js';
 
 /**
  * What codes attended to, looked up by candidates each of which has a bias on its logits of its own. In value that bias is the code's, as
@@ -20,7 +20,6 @@ export function lookUpAttended(
   inputs: AttentionInputs,
 ): tf.Tensor3D {
   const { queries, keys, values, mask, heads, gate } = inputs;
-  const [requests, candidates] = codes.shape;
   const withGradient = tf.customGrad((...args) => {
     const [vectors, , save] = args as unknown as [tf.Tensor3D, tf.Tensor3D, tf.GradSaveFunc];
     const weights = attentionWeights(queries, keys, paddedBias(mask, inputs.bias), heads);
@@ -29,10 +28,8 @@ export function lookUpAttended(
       const P = perHead.slice(0, heads).map((p) => lookUpPersonal(p as tf.Tensor3D, chosen as tf.Tensor2D));
       const V = perHead.slice(heads);
       const dO = splitHeads(tf.mul(dy, factor!), heads);
-      const products = tf.reshape(tf.mul(dy, y!), [requests, candidates, heads, -1]);
-      const D = splitHeads(tf.sum(products, 3), heads); // per head [request, candidate, 1]
-      const dL = P.map((p, h) => tf.mul(p, tf.sub(tf.matMul(dO[h]!, V[h]!, false, true), D[h]!)));
-      return [dy, dL.reduce((sum, l) => tf.add(sum, l))];
+      const D = splitHeads(sumsPerHead(tf.mul(dy, y!), heads), heads);
+      return [dy, logitGradients(P, dO, V, D).reduce((sum, l) => tf.add(sum, l))];
     };
     return { value: tf.clone(vectors), gradFunc };
   });

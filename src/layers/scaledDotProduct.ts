@@ -35,16 +35,13 @@ export function scaledDotProduct(
       2,
     );
     save([joined, f, ...qs, ...ks, ...vs, ...weights]);
-    const [requests, rows, width] = joined.shape as [number, number, number];
 
     const gradFunc = (dy: tf.Tensor, [o, by, ...saved]: tf.Tensor[]) => {
       const perHead = (at: number) => saved.slice(at * heads, (at + 1) * heads);
       const [Q, K, V, P] = [perHead(0), perHead(1), perHead(2), perHead(3)];
       const dO = split(tf.mul(dy, by!));
-      const products = tf.reshape(tf.mul(dy, o!), [requests, rows, heads, width / heads]);
-      const sums = tf.sum(products, 3); // [request, query, head]
-      const D = split(tf.mul(sums, by!)); // per head [request, query, 1]
-      const dL = P.map((p, h) => tf.mul(p, tf.sub(tf.matMul(dO[h]!, V[h]!, false, true), D[h]!)));
+      const sums = sumsPerHead(tf.mul(dy, o!), heads);
+      const dL = logitGradients(P, dO, V, split(tf.mul(sums, by!)));
       // Of [query, width]' [query, behaviour] only the narrow side is transposed, and the result once for all heads.
       const column = (narrow: tf.Tensor, wide: tf.Tensor) => tf.matMul(narrow, wide, true);
       const joinColumns = (parts: tf.Tensor[]) => tf.transpose(join(parts, 1), [0, 2, 1]);
@@ -74,6 +71,20 @@ export function attentionWeights(
   return splitHeads(queries, heads).map((q, h) =>
     tf.softmax(tf.add<tf.Tensor3D>(scaled(tf.matMul(q, ks[h]!, false, true)), bias)),
   );
+}
+
+/** dL_h = P_h ∘ (dO_h V_h' - D_h), per head [request, query, behaviour]; D: per head [request, query, 1]. */
+export const logitGradients = (
+  P: readonly tf.Tensor[],
+  dO: readonly tf.Tensor[],
+  V: readonly tf.Tensor[],
+  D: readonly tf.Tensor[],
+): tf.Tensor[] => P.map((p, h) => tf.mul(p, tf.sub(tf.matMul(dO[h]!, V[h]!, false, true), D[h]!)));
+
+/** Row sums of heads side by side: [request, query, width] -> [request, query, head]. */
+export function sumsPerHead(x: tf.Tensor, heads: number): tf.Tensor {
+  const [requests, rows, width] = x.shape as [number, number, number];
+  return tf.sum(tf.reshape(x, [requests, rows, heads, width / heads]), 3);
 }
 
 /** Heads side by side, one by one: [..., row, width] -> per head [..., row, width / heads]. */

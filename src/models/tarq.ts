@@ -76,6 +76,8 @@ interface PersonalCodebook {
   readonly vectors: tf.Tensor3D;
 }
 
+const vectorsOf = (personal: readonly PersonalCodebook[]) => personal.map(({ vectors }) => vectors);
+
 /** What attends, and by what it is similar to behaviours: [..., width] and [..., coded]. */
 interface Queries<T> {
   readonly queries: T;
@@ -239,12 +241,7 @@ export function tarqTerm({
     userSide(_user, _context, sequence, parameters) {
       const mapped = mapSequence(sequence, parameters);
       const personal = personalCodebooks(allQueries(parameters), sequence, mapped, parameters);
-      return {
-        codebook: tf.concat(
-          personal.map(({ vectors }) => vectors),
-          1,
-        ),
-      }; // [request, level * code, width]
+      return { codebook: tf.concat(vectorsOf(personal), 1) }; // [request, level * code, width]
     },
 
     itemSide(itemInput, parameters) {
@@ -304,7 +301,7 @@ export function tarqTerm({
               latent: tf.reshape(latent, [...guide.mask.shape, codebook.latentWidth]),
               raw: autoencoder.codebooks(parameters),
               teacher: guide.teacherVector,
-              personal: personal.map(({ vectors }) => vectors),
+              personal: vectorsOf(personal),
               codes: quantised.codes.map(perRequest),
               mask: guide.mask,
             },

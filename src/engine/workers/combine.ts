@@ -6,6 +6,7 @@
 import type { TensorData } from '../compiledGraph.js';
 import { Distinct } from '../distinct.js';
 import type { FeedBatch } from '../gradients.js';
+import { GrowingArrays } from './growingArrays.js';
 import type { Workers } from './workers.js';
 
 type Outputs = Readonly<Record<string, TensorData>>;
@@ -18,8 +19,7 @@ export interface WholeStep {
 }
 
 export class WholeSteps {
-  /** Megabytes a step, which all workers would wait for one's garbage collector to let go of. */
-  private readonly arrays = new Arrays();
+  private readonly arrays = new GrowingArrays();
 
   constructor(private readonly workers: Workers) {}
 
@@ -74,18 +74,6 @@ export class WholeSteps {
       at += rowCount * widths[i]!;
     });
     return packed;
-  }
-}
-
-/** Arrays by name that are as long as asked for, each a part of one that was long enough so far. */
-class Arrays {
-  private readonly longest = new Map<string, Float32Array>();
-
-  of(name: string, length: number): Float32Array {
-    let array = this.longest.get(name);
-    if (!array || array.length < length)
-      this.longest.set(name, (array = new Float32Array(Math.ceil(1.25 * length))));
-    return array.subarray(0, length);
   }
 }
 

@@ -8,6 +8,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CascadeError, internal } from '../../errors.js';
+import { GrowingArrays } from './growingArrays.js';
 import type { Workers } from './workers.js';
 
 export interface Mpi {
@@ -80,12 +81,7 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
   const rank = answer((into) => mpi.rank(world, into));
   const started = answer((into) => mpi.size(world, into));
   if (started !== size) internal(`${launcher} started ${started} workers of ${size}`);
-  let gathered = new ArrayBuffer(0);
-  /** Room for so many numbers, which the next call is given again. */
-  const room = (numbers: number) => {
-    if (gathered.byteLength < 4 * numbers) gathered = new ArrayBuffer(5 * numbers);
-    return gathered;
-  };
+  const arrays = new GrowingArrays();
   const others = Array.from({ length: size }, (_, other) => other).filter((other) => other !== rank);
   return {
     rank,
@@ -94,7 +90,7 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
       mpi.allReduce(inPlace, values, values.length, float32, sum, world);
       return Promise.resolve();
     },
-    gather: (own) => Promise.resolve(gather(mpi, size, own, room)),
+    gather: (own) => Promise.resolve(gather(mpi, size, own, arrays)),
     meet() {
       mpi.barrier(world);
       return Promise.resolve();
@@ -115,12 +111,7 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
   };
 }
 
-function gather<T extends Numbers>(
-  mpi: Library,
-  size: number,
-  own: T,
-  room: (numbers: number) => ArrayBuffer,
-): T[] {
+function gather<T extends Numbers>(mpi: Library, size: number, own: T, arrays: GrowingArrays): T[] {
   const lengths = new Int32Array(size);
   mpi.allGather(Int32Array.of(own.length), 1, int32, lengths, 1, int32, world);
   const starts = new Int32Array(size);
@@ -128,7 +119,8 @@ function gather<T extends Numbers>(
   const total = starts.at(-1)! + lengths.at(-1)!;
   const isFloat = own instanceof Float32Array;
   const type = isFloat ? float32 : int32;
-  const all = new (isFloat ? Float32Array : Int32Array)(room(total), 0, total) as T; // of the kind of `own`
+  const { buffer } = arrays.of('gathered', total);
+  const all = new (isFloat ? Float32Array : Int32Array)(buffer, 0, total) as T; // of the kind of `own`
   mpi.allGatherV(own, own.length, type, all, lengths, starts, type, world);
   return Array.from(lengths, (length, i) => all.subarray(starts[i], starts[i]! + length) as T);
 }
