@@ -19,6 +19,7 @@ import type { Device } from './devices/device.js';
 import { eagerGraph } from './devices/eager.js';
 import { anyLength, encodeOnnx, type OnnxGraph, type OnnxValue } from './onnx.js';
 import { optimise } from './passes/index.js';
+import { tf } from './tf.js';
 import { trace, type DType } from './trace/index.js';
 
 export type { CompiledGraph, Feeds, Specs, TensorData } from './compiledGraph.js';
@@ -95,6 +96,16 @@ export const openSession = (
     extra: denormalsAreZero,
     ...options,
   });
+
+/**
+ * Has a device compile a graph of one operation: a twentieth of a second for what the first graph of a process has to wait for, which
+ * goes by while other threads start or read.
+ */
+export async function startEngine(device: Device): Promise<void> {
+  const inputs = { x: { shape: [1], dtype: 'float32' } } as const;
+  const graph = await compile('start', inputs, ({ x }) => ({ y: tf.neg(x!) }), device);
+  await graph.release();
+}
 
 /** What a graph is fed, as ONNX Runtime wants it. */
 function toTensors(graph: string, inputs: readonly OnnxValue[], feeds: Feeds): Record<string, ort.Tensor> {

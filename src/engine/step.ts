@@ -13,6 +13,7 @@ import { keepsArrays } from './devices/deviceCopies.js';
 import { DeviceState } from './devices/deviceState.js';
 import type { DeviceTables } from './devices/deviceTables.js';
 import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
+import { letGo } from '../memory.js';
 import { LatestGraph } from './latestGraph.js';
 import { reportNonFinite } from './nonFinite.js';
 import { recordStep, stepInputs } from './recordStep.js';
@@ -112,6 +113,7 @@ export class TrainingStep {
     if (this.there) this.there.accept();
     else if (!this.onHost) this.spare.takeDense(options, outputs);
     moved();
+    letGo(leftBy(batch, own));
     return report;
   }
 
@@ -165,7 +167,7 @@ export class TrainingStep {
       if (this.onHost) {
         const dense = { values: outputs[`gradient:vector:${name}`] as Float32Array, from: 0, factor };
         const { vector } = state;
-        const place = { parameter: vector, slots, starts: [0], width: vector.length };
+        const place = { parameter: vector, slots, starts: fromItsStart, width: vector.length };
         optimizer.updateInPlace(place, dense, scalars);
       }
       if (this.tables) continue;
@@ -198,6 +200,13 @@ export class TrainingStep {
 
 const batchFeeds = ({ tensors }: FeedBatch): Feeds =>
   Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [`batch:${name}`, data]));
+
+/** Bytes of what is garbage after a step: its batch, and the copies that the binding of ONNX Runtime makes of outputs, for nobody. */
+const leftBy = ({ tensors }: FeedBatch, outputs: Readonly<Record<string, TensorData>>): number =>
+  bytesOf([...Object.values(tensors).map(({ data }) => data), ...Object.values(outputs)]);
+
+/** Of a vector, which is one long row. */
+const fromItsStart = Uint32Array.of(0);
 
 /** Embedding rows of a step: those of `rowIds` up to `rowCount`. */
 type BatchRows = Pick<FeedBatch, 'rowIds' | 'rowCount'>;

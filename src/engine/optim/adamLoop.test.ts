@@ -56,7 +56,7 @@ describe.each([
   /** Rows in three arrays, with numbers before, between and after them that are not to be touched. */
   function start(rows: number, width: number) {
     const stream = RandomStream.of(1, 'adam');
-    const starts = Array.from({ length: rows }, (_, row) => 5 + (rows - 1 - row) * (width + 3));
+    const starts = Uint32Array.from({ length: rows }, (_, row) => 5 + (rows - 1 - row) * (width + 3));
     const arrays = make(Array<number>(3).fill(rows * (width + 3) + 9));
     arrays.forEach((array) => array.set(stream.normals(array.length)));
     const [parameter, m, v] = arrays as [Float32Array, Float32Array, Float32Array];

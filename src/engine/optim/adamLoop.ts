@@ -29,14 +29,14 @@ class AdamLoops {
   readonly copies: readonly Float32Array[];
   readonly gradients: Float32Array;
   /** Where the rows of a block start. */
-  readonly starts: Int32Array;
+  readonly starts: Uint32Array;
 
   constructor(memory: LoopMemory) {
     ({ update: this.update, drift: this.drift } = over(memory));
     const floats = (at: number) => new Float32Array(memory.buffer, at * block * 4, block);
     this.copies = [floats(0), floats(1), floats(2)];
     this.gradients = floats(3);
-    this.starts = new Int32Array(memory.buffer, 4 * block * 4, block);
+    this.starts = new Uint32Array(memory.buffer, 4 * block * 4, block);
   }
 }
 
@@ -96,8 +96,9 @@ function forBlocks(place: Place, copied: AdamLoops, take: TakeBlock): void {
   const [p, m, v] = (inPlace ? arrays : loops.copies).map((array) => array.byteOffset);
   const together = Math.floor(block / width);
   for (let first = 0; first < starts.length; first += together) {
-    const here = starts.slice(first, first + together);
-    here.forEach((start, row) => (loops.starts[row] = inPlace ? start : row * width));
+    const here = starts.subarray(first, first + together);
+    if (inPlace) loops.starts.set(here);
+    else for (let row = 0; row < here.length; row++) loops.starts[row] = row * width;
     if (!inPlace) copyRows(arrays, here, loops.copies, width);
     take(loops, [p!, m!, v!], loops.starts.byteOffset, here.length, width, first * width);
     if (!inPlace) putRows(arrays, here, loops.copies, width);
@@ -108,7 +109,11 @@ function forBlocks(place: Place, copied: AdamLoops, take: TakeBlock): void {
 function forPieces({ starts, width, ...arrays }: Place, copied: AdamLoops, take: TakeBlock): void {
   starts.forEach((start, row) => {
     for (let done = 0; done < width; done += block) {
-      const piece = { ...arrays, starts: [start + done], width: Math.min(block, width - done) };
+      const piece = {
+        ...arrays,
+        starts: Uint32Array.of(start + done),
+        width: Math.min(block, width - done),
+      };
       forBlocks(piece, copied, (loops, addresses, at, rows, length) => {
         take(loops, addresses, at, rows, length, row * width + done);
       });
@@ -118,13 +123,13 @@ function forPieces({ starts, width, ...arrays }: Place, copied: AdamLoops, take:
 
 type Arrays = readonly Float32Array[];
 
-function copyRows(arrays: Arrays, starts: readonly number[], copies: Arrays, width: number): void {
+function copyRows(arrays: Arrays, starts: Uint32Array, copies: Arrays, width: number): void {
   starts.forEach((start, row) => {
     arrays.forEach((array, i) => copies[i]!.set(array.subarray(start, start + width), row * width));
   });
 }
 
-function putRows(arrays: Arrays, starts: readonly number[], copies: Arrays, width: number): void {
+function putRows(arrays: Arrays, starts: Uint32Array, copies: Arrays, width: number): void {
   starts.forEach((start, row) => {
     arrays.forEach((array, i) => array.set(copies[i]!.subarray(row * width, (row + 1) * width), start));
   });

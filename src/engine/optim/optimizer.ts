@@ -26,7 +26,7 @@ export interface Drift {
 export interface Place {
   readonly parameter: Float32Array;
   readonly slots: readonly Float32Array[];
-  readonly starts: readonly number[];
+  readonly starts: Uint32Array;
   readonly width: number;
 }
 

@@ -12,6 +12,7 @@
  *   of the touched rows.
  */
 import { copyRow, type EmbeddingTable } from './embeddings.js';
+import { NumberList } from './numberList.js';
 import type { Drift, LearningRate, Optimizer, Place } from '../optim/optimizer.js';
 import type { RowStore } from './rowStore.js';
 
@@ -25,6 +26,8 @@ export interface RowArrays {
 export class DriftingRows {
   /** A row that is moved without its place being changed. */
   private readonly aside: Place;
+  /** Starts of the rows that are moved together: of all that have missed the same steps. */
+  private readonly lists: NumberList[] = [];
   private remembering: { mark: number; effects: Effects } = { mark: 0, effects: new Map() };
 
   constructor(
@@ -34,7 +37,7 @@ export class DriftingRows {
   ) {
     const { width } = this;
     const slots = store.slots.map(() => new Float32Array(width));
-    this.aside = { parameter: new Float32Array(width), slots, starts: [0], width };
+    this.aside = { parameter: new Float32Array(width), slots, starts: Uint32Array.of(0), width };
   }
 
   get width(): number {
@@ -46,7 +49,7 @@ export class DriftingRows {
     const { store, width, optimizer } = this;
     if (!optimizer.drift) return;
     const effects: Effects = new Map();
-    const late = new Map<Drift, number[]>();
+    const late = new Map<Drift, NumberList>();
     for (let i = 0; i < count; i++) {
       const place = store.placeOf(ids[i]!);
       const effect = this.effect(place, step, effects);
@@ -54,23 +57,30 @@ export class DriftingRows {
       this.remember(place);
       store.changed(place);
       store.since[place] = step;
-      const starts = late.get(effect);
-      if (starts) starts.push(place * width);
-      else late.set(effect, [place * width]);
+      let starts = late.get(effect);
+      if (!starts) late.set(effect, (starts = this.list(late.size)));
+      starts.push(place * width);
       if (!store.placesStay) this.drift(late);
     }
     this.drift(late);
   }
 
   /** Moves the rows at these starts as each has missed, and forgets them. */
-  private drift(late: Map<Drift, number[]>): void {
+  private drift(late: Map<Drift, NumberList>): void {
     for (const [effect, starts] of late) this.optimizer.drift!.inPlace(this.placeAt(starts), effect);
     late.clear();
   }
 
-  private placeAt(starts: readonly number[]): Place {
+  /** An empty list; its arrays are kept, which would be half of a short step's garbage. */
+  private list(number: number): NumberList {
+    const list = (this.lists[number] ??= new NumberList());
+    list.clear();
+    return list;
+  }
+
+  private placeAt(starts: NumberList): Place {
     const { store, width } = this;
-    return { parameter: store.values, slots: store.slots, starts, width };
+    return { parameter: store.values, slots: store.slots, starts: starts.values, width };
   }
 
   /** Moves rows `ids[0..count)` by the gradients of `step`, [row · width] times `factor`. Ids are distinct. */
@@ -82,7 +92,7 @@ export class DriftingRows {
     scalars: Readonly<Record<string, number>>,
   ): void {
     const { store, optimizer, width } = this;
-    let starts: number[] = [];
+    const starts = this.list(0);
     for (let i = 0; i < count; i++) {
       const place = this.change(ids[i]!);
       starts.push(place * width);
@@ -90,7 +100,7 @@ export class DriftingRows {
       if (store.placesStay && i < count - 1) continue;
       const from = (i + 1 - starts.length) * width;
       optimizer.updateInPlace(this.placeAt(starts), { values, from, factor }, scalars);
-      starts = [];
+      starts.clear();
     }
   }
 
