@@ -157,17 +157,18 @@ function refits(bench: Workbench): NonNullable<FitPlan['between']> {
       await refitCodes(models[roles.model]!, step, coder, encoder, sample, student.refitIterations);
       return {};
     },
-    release: () => encoder.release(),
+    encoder,
   };
 }
 
 /** Codes that are trained may be moving averages, and are restarted when nothing chooses them. */
 function upkeep(bench: Workbench): NonNullable<FitPlan['between']> {
   const { config, data, device, codes: coder } = bench;
+  const encoder = new ItemEncoder(data, coder, device);
   const parts = {
     codebook: config.codebook,
     coder,
-    encoder: new ItemEncoder(data, coder, device),
+    encoder,
     items: trainingItems(data),
     random: (name: string) => bench.random(`distill/${name}`),
   };
@@ -176,7 +177,7 @@ function upkeep(bench: Workbench): NonNullable<FitPlan['between']> {
     atEpochEnds: false,
     counts: ['restarts'],
     run: (models, step) => keepCodes(parts, models[roles.model]!, step),
-    release: () => parts.encoder.release(),
+    encoder,
   };
 }
 

@@ -187,15 +187,13 @@ class Training {
         }
       }
       await this.save();
-      const validation = {
-        engineMs: this.validator?.engineMs ?? 0,
-        compileMs: this.validator?.compileMs ?? 0,
-      };
+      const validation = this.validator ?? unused;
+      const encoder = plan.between?.encoder ?? unused;
       this.time = {
         wallMs: performance.now() - started,
-        engineMs: step.busy.ms + validation.engineMs,
-        compileMs: step.compiling.ms + validation.compileMs,
-        betweenMs: this.between.ms,
+        engineMs: step.busy.ms + validation.engineMs + encoder.engineMs,
+        compileMs: step.compiling.ms + validation.compileMs + encoder.compileMs,
+        betweenMs: this.between.ms - encoder.engineMs - encoder.compileMs,
         batchMs: waiting.ms,
         validationMs: this.validating.ms - validation.engineMs - validation.compileMs,
         checkpointMs: this.saving.ms,
@@ -206,7 +204,7 @@ class Training {
       await step.release();
       await this.validator?.release();
       await plan.measure?.release();
-      await plan.between?.release?.();
+      await plan.between?.encoder?.release();
     }
   }
 
@@ -333,6 +331,9 @@ class Training {
     saved();
   }
 }
+
+/** The engine's time for what a plan has not. */
+const unused = { engineMs: 0, compileMs: 0 };
 
 /** Of a training that was finished before. */
 const noTime: TrainingTime = {

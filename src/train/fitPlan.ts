@@ -10,6 +10,7 @@ import type { Workers } from '../engine/workers/workers.js';
 import type { Progress } from '../run/progress.js';
 import type { BatchMaker } from './batches/batchMaker.js';
 import type { BlockSource, StreamPosition } from './batches/trainingBatches.js';
+import type { ItemEncoder } from './itemEncoding.js';
 
 export interface FitPlan {
   /** Names the training in progress, logs and checkpoints. */
@@ -41,8 +42,8 @@ export interface FitPlan {
       models: Readonly<Record<string, TrainedModel>>,
       step: number,
     ): Promise<Readonly<Record<string, number>>>;
-    /** Lets go of what was compiled for it; called when training ends. */
-    release?(): Promise<void>;
+    /** What has the engine encode items for it; it is released when training ends. */
+    readonly encoder?: ItemEncoder;
   };
   /** What else is measured at the end of each epoch, by name; it changes nothing. */
   readonly measure?: {
@@ -108,11 +109,11 @@ export interface FitResult {
 export interface TrainingTime {
   /** From the first batch to the end, with validation, checkpoints and whatever is compiled. */
   readonly wallMs: number;
-  /** Of it, steps and validation inside the engine: graphs and optimiser. */
+  /** Of it, in the engine: graphs and optimiser, of steps, of validations and of the work between steps. */
   readonly engineMs: number;
   /** Making these graphs. */
   readonly compileMs: number;
-  /** Work on the models between steps, such as refitting codes. */
+  /** Work on the models between steps beyond that, such as k-means of a refit. */
   readonly betweenMs: number;
   /** Waiting for the batches of the steps. */
   readonly batchMs: number;

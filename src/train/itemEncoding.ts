@@ -98,6 +98,14 @@ export class ItemEncoder {
     );
   }
 
+  get engineMs(): number {
+    return this.forward.busy.ms;
+  }
+
+  get compileMs(): number {
+    return this.forward.compiling.ms;
+  }
+
   /** Latents [item, width], codes [item, level] and, if asked for, squared distances [item, code] of these items. */
   async encode(
     items: readonly number[],
