@@ -17,7 +17,8 @@ const needs = { matchCounts: true, itemVectors: true };
 
 const opened: BatchThread[] = [];
 function threadOf(data: ReturnType<typeof testData>): BatchThread {
-  const thread = new BatchThread(data, entry);
+  const thread = new BatchThread(entry);
+  thread.read(data.opened);
   opened.push(thread);
   return thread;
 }

@@ -11,6 +11,7 @@ import { parquetSource } from '../../dist/data/parquet.js';
 import { indexText } from '../../dist/data/shards.js';
 import { readVocabularies } from '../../dist/data/vocabulary.js';
 import { keepLittleMemory } from '../../dist/memory.js';
+import { startEngine } from '../../dist/engine/compile.js';
 import { RandomStream } from '../../dist/engine/random.js';
 import { readModel, writeModel } from '../../dist/engine/modelFile.js';
 import { preRanker, studentCodes, teacherModel } from '../../dist/models/registry.js';
@@ -18,7 +19,7 @@ import { silentProgress } from '../../dist/run/progress.js';
 import { Stage } from '../../dist/run/stage.js';
 import { encodeEntities, encodeSequences, encodeSet } from '../../dist/samples/encoding.js';
 import { distinctItems, drawItems, refitCodes, trainingItems } from '../../dist/train/codeFitting.js';
-import { openBatches } from '../../dist/train/batches/batchThread.js';
+import { openBatches, startBatchThread } from '../../dist/train/batches/batchThread.js';
 import { fit } from '../../dist/train/fit.js';
 import { ItemEncoder } from '../../dist/train/itemEncoding.js';
 import { preRankerLoss, preRankerScores, roles } from '../../dist/train/objectives.js';
@@ -35,8 +36,10 @@ function closeLater() {}
 
 await keepLittleMemory(); // as every command does
 const started = performance.now();
+const thread = startBatchThread();
 const data = await readSamples();
-const batches = openBatches(data);
+const batches = openBatches(data, thread);
+await startEngine(device);
 const read = performance.now();
 const {
   best,
@@ -149,6 +152,6 @@ function refits(frame) {
       await refitCodes(models[roles.model], step, coder, encoder, sample, task.refit.iterations);
       return {};
     },
-    release: () => encoder.release(),
+    encoder,
   };
 }

@@ -7,6 +7,7 @@ import type { EncodedData, SetName } from '../data/encodedData.js';
 import { openEncodedData } from '../data/openEncodedData.js';
 import { parseTransform } from '../data/features.js';
 import { readItemVectors } from '../data/itemVectors.js';
+import { startEngine } from '../engine/compile.js';
 import type { Device } from '../engine/devices/device.js';
 import { openDevice } from '../engine/devices/openDevice.js';
 import { MemoryTable, type EmbeddingTable } from '../engine/tables/embeddings.js';
@@ -20,7 +21,7 @@ import type { ItemCodes } from '../models/itemCodes.js';
 import { studentCodes, type ModelFrame } from '../models/registry.js';
 import type { Stage } from '../run/stage.js';
 import type { BatchMaker } from './batches/batchMaker.js';
-import { openBatches } from './batches/batchThread.js';
+import { openBatches, startBatchThread } from './batches/batchThread.js';
 import type { FitContext } from './fitPlan.js';
 
 export class Workbench {
@@ -36,6 +37,8 @@ export class Workbench {
 
   /** `vectors`: the file of the user's own item vectors, for stages whose models code items by them. */
   static async open(stage: Stage, config: Config, vectors?: string | null): Promise<Workbench> {
+    const thread = startBatchThread();
+    if (thread) stage.closeLater(thread);
     const transformPath = await stage.read('samples', 'transform.json');
     await stage.readTable('samples', 'encoded');
     const transform = parseTransform(await readFile(transformPath, 'utf8'), transformPath);
@@ -44,8 +47,8 @@ export class Workbench {
     const data = openEncodedData(index, transform, config.features.width, itemVectors);
     const device = await openDevice(config.device, threadsEach(config, stage.workers.size));
     if (device.provider !== 'cpu') stage.progress.note(`device: ${device.provider} (${device.why})`);
-    const batches = openBatches(data);
-    stage.closeLater(batches);
+    const batches = openBatches(data, thread);
+    await startEngine(device); // now and not when the first batch waits for it
     return new Workbench(stage, config, data, batches, device, baseLogit(data));
   }
 

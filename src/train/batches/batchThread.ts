@@ -11,15 +11,19 @@ import { CascadeError, type Problem } from '../../errors.js';
 import { batchesInPlace, type BatchMaker } from './batchMaker.js';
 import { Unpacker, type PackedBatch } from './packedBatch.js';
 import type { ScoringBatch, ScoringOrder } from './scoringBatches.js';
-import { trainingBatches, type TrainingBatch, type TrainingOrder } from './trainingBatches.js';
+import type { TrainingBatch, TrainingOrder } from './trainingBatches.js';
 
 /** What a row holds. */
 type Order = { readonly training: TrainingOrder } | { readonly scoring: ScoringOrder };
 
-/** What it is told: to begin a row of batches, of which `taken` counts those that were taken, in memory that both share; to forget one. */
-export type Told = { readonly row: number } & (
-  (Order & { readonly taken: Int32Array }) | { readonly close: true }
-);
+/**
+ * What it is told: first the data; then to begin a row of batches, of which `taken` counts those that were taken, in memory that both share;
+ * to forget one.
+ */
+export type Told =
+  | { readonly opened: OpenedData }
+  | (Order & { readonly row: number; readonly taken: Int32Array })
+  | { readonly row: number; readonly close: true };
 
 type Made = TrainingBatch | ScoringBatch;
 /** What is made but for the batch itself. */
@@ -34,22 +38,27 @@ export type Answered =
       readonly failed: { readonly problems?: readonly Problem[]; readonly error: Error };
     };
 
-/** A thread is worth its while where there is a second processor. Code that was not compiled (tests of modules) has no file to start. */
+/**
+ * Starts the thread, before there are data, so that the tenth of a second which it takes goes by meanwhile. It is worth its while where there
+ * is a second processor; else null. Code that was not compiled (tests of modules) has no file to start.
+ */
+export const startBatchThread = (): BatchThread | null =>
+  availableParallelism() > 1 && existsSync(entry) ? new BatchThread(entry) : null;
+
 const entry = new URL('./batchThreadEntry.js', import.meta.url);
-export const openBatches = (data: EncodedData): BatchMaker =>
-  availableParallelism() > 1 && existsSync(entry) ? new BatchThread(data, entry) : batchesInPlace(data);
+
+/** Batches of these data by a thread that was started, where there is one. */
+export function openBatches(data: EncodedData, thread: BatchThread | null): BatchMaker {
+  if (!thread) return batchesInPlace(data);
+  thread.read(data.opened);
+  return thread;
+}
 
 /** What the thread is started with. */
 export interface ThreadStart {
-  readonly opened: OpenedData;
   readonly port: MessagePort;
   /** Its number grows when somebody waits for a batch. */
   readonly bell: Int32Array;
-}
-
-interface Started {
-  readonly worker: Worker;
-  readonly port: MessagePort;
 }
 
 /**
@@ -67,58 +76,51 @@ interface Row {
 }
 
 export class BatchThread implements BatchMaker {
-  private started: Started | null = null;
+  private readonly worker: Worker;
+  private readonly port: MessagePort;
   private readonly open = new Map<number, Row>();
   private readonly unpacker = new Unpacker();
   private readonly bell = sharedNumber();
   private rows = 0;
   private ended: Error | null = null;
 
-  constructor(
-    private readonly data: EncodedData,
-    private readonly file: URL,
-  ) {}
-
-  /** The first batch is made here: the thread, ready after a tenth of a second, makes others while the step is compiled for it. */
-  async *training(order: TrainingOrder): AsyncGenerator<TrainingBatch, void> {
-    this.thread();
-    const [first] = trainingBatches(this.data, order);
-    if (!first) return;
-    this.data.keep([]);
-    if (first.isLast) yield first;
-    else yield* this.row<TrainingBatch>({ training: { ...order, from: first.position } }, [first]);
-  }
-
-  scoring(order: ScoringOrder): AsyncGenerator<ScoringBatch, void> {
-    return this.row<ScoringBatch>({ scoring: order });
-  }
-
-  close(): void {
-    this.end(new Error('the thread of batches is closed'));
-    void this.started?.worker.terminate();
-    this.started?.port.close();
-  }
-
-  private thread(): Started {
-    if (this.ended) throw this.ended;
-    if (this.started) return this.started;
+  constructor(file: URL) {
     const { port1: port, port2 } = new MessageChannel();
-    const start: ThreadStart = { opened: this.data.opened, port: port2, bell: this.bell };
-    const worker = new Worker(this.file, {
+    const start: ThreadStart = { port: port2, bell: this.bell };
+    this.worker = new Worker(file, {
       workerData: start,
       transferList: [port2],
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb },
     });
-    worker.unref();
-    worker.on('error', (cause) => {
+    this.worker.unref();
+    this.worker.on('error', (cause) => {
       this.end(cause instanceof Error ? cause : new Error(String(cause)));
     });
     port.on('message', (answered: Answered) => {
       this.take(answered);
     });
     port.unref();
-    return (this.started = { worker, port });
+    this.port = port;
+  }
+
+  /** Says what batches are made of: once, before the first is asked for. */
+  read(opened: OpenedData): void {
+    this.tell({ opened });
+  }
+
+  training(order: TrainingOrder): AsyncGenerator<TrainingBatch, void> {
+    return this.row({ training: order });
+  }
+
+  scoring(order: ScoringOrder): AsyncGenerator<ScoringBatch, void> {
+    return this.row({ scoring: order });
+  }
+
+  close(): void {
+    this.end(new Error('the thread of batches is closed'));
+    void this.worker.terminate();
+    this.port.close();
   }
 
   private take(answered: Answered): void {
@@ -131,23 +133,21 @@ export class BatchThread implements BatchMaker {
     row.waiting.answer(answered);
     row.waiting = null;
     const others = [...this.open.values()].some(({ waiting }) => waiting);
-    if (!others) this.started?.port.unref();
+    if (!others) this.port.unref();
   }
 
   /** Takes what has come while a step held this thread: a message would be brought only in the next turn of the event loop. */
   private takeWhatCame(): void {
-    const { port } = this.thread();
-    for (let came; (came = receiveMessageOnPort(port));) this.take(came.message as Answered);
+    for (let came; (came = receiveMessageOnPort(this.port));) this.take(came.message as Answered);
   }
 
-  /** The batches of an order after those that are there `before`; it is told of once the first of all is asked for. */
-  private async *row<T extends Made>(order: Order, before: readonly T[] = []): AsyncGenerator<T, void> {
+  /** The batches of an order, which the thread is told of once the first is asked for. */
+  private async *row<T extends Made>(order: Order): AsyncGenerator<T, void> {
     const number = this.rows++;
     const row: Row = { taken: sharedNumber(), came: [], waiting: null };
     this.open.set(number, row);
     this.tell({ row: number, ...order, taken: row.taken });
     try {
-      yield* before;
       for (;;) {
         this.takeWhatCame();
         const answer = row.came.shift() ?? (await this.coming(row));
@@ -164,7 +164,8 @@ export class BatchThread implements BatchMaker {
   }
 
   private tell(told: Told): void {
-    this.thread().port.postMessage(told);
+    if (this.ended) throw this.ended;
+    this.port.postMessage(told);
   }
 
   private coming(row: Row): Promise<Answered> {
@@ -173,7 +174,7 @@ export class BatchThread implements BatchMaker {
     Atomics.notify(this.bell, 0);
     return new Promise((answer, fail) => {
       row.waiting = { answer, fail };
-      this.thread().port.ref(); // the process must not end while an answer is due
+      this.port.ref(); // the process must not end while an answer is due
     });
   }
 

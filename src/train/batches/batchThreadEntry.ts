@@ -14,7 +14,7 @@ import { scoringBatches, type LocatedBatch, type ScoringBatch } from './scoringB
 import { trainingBatches, type TrainingBatch } from './trainingBatches.js';
 
 /** Batches of a row that are made and not taken. */
-const ahead = 5;
+const ahead = 8;
 /** The shortest steps take as long; five of them last until the thread has looked. */
 const lookEveryMs = 4;
 
@@ -24,8 +24,8 @@ interface Row {
   made: number;
 }
 
-const { opened, port, bell } = workerData as ThreadStart; // what BatchThread starts it with
-const data = new EncodedData(opened);
+const { port, bell } = workerData as ThreadStart; // what BatchThread starts it with
+let data: EncodedData;
 const rows = new Map<number, Row>();
 
 port.on('message', (told: Told) => {
@@ -38,6 +38,10 @@ port.on('message', (told: Told) => {
 });
 
 function hear(told: Told): void {
+  if ('opened' in told) {
+    data = new EncodedData(told.opened);
+    return;
+  }
   if ('close' in told) {
     rows.delete(told.row);
     return;
