@@ -7,6 +7,7 @@ import { internal } from '../errors.js';
 import { valueAndGradients } from './autodiff.js';
 import type { TensorData } from './compile.js';
 import type { Device } from './devices/device.js';
+import { arraysForLoops } from './loopMemory.js';
 import { DriftingRows } from './tables/driftingRows.js';
 import type { LearningRate, Optimizer } from './optim/optimizer.js';
 import { MemoryRows, RestingRows, type RowStore } from './tables/rowStore.js';
@@ -56,7 +57,10 @@ export interface TrainedModel {
 /** First value of each of an optimiser's slots. */
 export const slotStarts = ({ slots }: Optimizer): number[] => slots.map(({ initial }) => initial);
 
-/** A model to be trained, its rows in `store`; by default the state's own table, in memory and changed in place. */
+/**
+ * A model to be trained, its rows in `store`; by default the state's own table, in memory. Table and vector are changed in place from then
+ * on, and laid beside the optimiser's arrays for it.
+ */
 export function trainedModel(
   state: ModelState,
   optimizer: Optimizer,
@@ -64,10 +68,13 @@ export function trainedModel(
   store: RowStore = new MemoryRows(state.table, slotStarts(optimizer)),
 ): TrainedModel {
   const starts = slotStarts(optimizer);
+  const [vector, ...slots] = arraysForLoops([0, ...starts].map(() => state.layout.size));
+  vector!.set(state.vector);
+  state.vector = vector!;
   return {
     state: store.table === state.table ? state : { ...state, table: store.table },
     slotStarts: starts,
-    slots: starts.map((start) => new Float32Array(state.layout.size).fill(start)),
+    slots: slots.map((slot, i) => slot.fill(starts[i]!)),
     rows: new DriftingRows(store, optimizer, learningRate),
   };
 }

@@ -77,7 +77,7 @@ describe.each([
 
   // One row of a model's vector, and embedding rows: fewer and more than a block holds.
   const sizes = [
-    ...[1, 3, 4096, 4097, 10_000].map((width) => [1, width]),
+    ...[1, 3, 4096, 4097, 16_384, 16_385, 40_000].map((width) => [1, width]),
     [7, 4],
     [200, 64],
     [90, 50],

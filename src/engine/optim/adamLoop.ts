@@ -18,8 +18,10 @@ type Loop = (...numbers: readonly number[]) => void;
 
 const over = loopModule(adamBytes) as (memory: LoopMemory) => { readonly update: Loop; readonly drift: Loop };
 
-/** Numbers of a block. */
+/** Numbers of a block of copies, and rows of any. */
 const block = 4096;
+/** Numbers of a block that is changed where it lies: of their gradients alone there is a copy. */
+const blockInPlace = 4 * block;
 
 /** The loops over one memory, and the blocks at its start. */
 class AdamLoops {
@@ -35,8 +37,8 @@ class AdamLoops {
     ({ update: this.update, drift: this.drift } = over(memory));
     const floats = (at: number) => new Float32Array(memory.buffer, at * block * 4, block);
     this.copies = [floats(0), floats(1), floats(2)];
-    this.gradients = floats(3);
-    this.starts = new Uint32Array(memory.buffer, 4 * block * 4, block);
+    this.gradients = new Float32Array(memory.buffer, 3 * block * 4, blockInPlace);
+    this.starts = new Uint32Array(memory.buffer, (3 * block + blockInPlace) * 4, block);
   }
 }
 
@@ -86,15 +88,16 @@ type TakeBlock = (
 /** `copied`: what takes rows that lie in no loop's memory. */
 function forBlocks(place: Place, copied: AdamLoops, take: TakeBlock): void {
   const { parameter, slots, starts, width } = place;
-  if (width > block) {
-    forPieces(place, copied, take);
+  const inPlace = loopsOver(parameter, slots);
+  const numbers = inPlace ? blockInPlace : block;
+  if (width > numbers) {
+    forPieces(place, numbers, copied, take);
     return;
   }
-  const inPlace = loopsOver(parameter, slots);
   const loops = inPlace ?? copied;
   const arrays = [parameter, slots[0]!, slots[1]!];
   const [p, m, v] = (inPlace ? arrays : loops.copies).map((array) => array.byteOffset);
-  const together = Math.floor(block / width);
+  const together = Math.min(block, Math.floor(numbers / width));
   for (let first = 0; first < starts.length; first += together) {
     const here = starts.subarray(first, first + together);
     if (inPlace) loops.starts.set(here);
@@ -105,14 +108,19 @@ function forBlocks(place: Place, copied: AdamLoops, take: TakeBlock): void {
   }
 }
 
-/** Rows that are longer than a block, such as a model's vector, by pieces of a block's length. */
-function forPieces({ starts, width, ...arrays }: Place, copied: AdamLoops, take: TakeBlock): void {
+/** Rows that are longer than a block, such as a model's vector, by pieces of its length. */
+function forPieces(
+  { starts, width, ...arrays }: Place,
+  numbers: number,
+  copied: AdamLoops,
+  take: TakeBlock,
+): void {
   starts.forEach((start, row) => {
-    for (let done = 0; done < width; done += block) {
+    for (let done = 0; done < width; done += numbers) {
       const piece = {
         ...arrays,
         starts: Uint32Array.of(start + done),
-        width: Math.min(block, width - done),
+        width: Math.min(numbers, width - done),
       };
       forBlocks(piece, copied, (loops, addresses, at, rows, length) => {
         take(loops, addresses, at, rows, length, row * width + done);
