@@ -83,9 +83,10 @@ export class TrainingStep {
     gathered();
     const feeds: Record<string, TensorData> = { ...this.denseFeeds, ...batchFeeds(batch), ...rowFeeds };
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
-    const sums = workers.size > 1 ? await this.sums.of(stepInputs(options, batch, this), feeds) : {};
-    Object.assign(feeds, sums);
-    const graph = await this.compileFor(batch, sums);
+    const shared =
+      workers.size > 1 ? await this.sums.of(stepInputs(options, batch, this), feeds, batch.rowCount) : null;
+    Object.assign(feeds, shared?.sums);
+    const graph = await this.compileFor(batch, shared?.sums);
 
     const into: Record<string, TensorData> = {};
     for (const { name, type, shape } of graph.graph.outputs) {
@@ -96,8 +97,9 @@ export class TrainingStep {
     const ran = this.busy.start();
     const own = await graph.run(feeds, into, there);
     ran();
-    const { rows, outputs } =
-      workers.size > 1 ? await this.whole.of(batch, own) : { rows: batch, outputs: own };
+    const { rows, outputs } = shared
+      ? await this.whole.of(batch, own, shared.rowCounts)
+      : { rows: batch, outputs: own };
     const report = this.reportOf(feeds, there?.read ?? {}, outputs);
     if (!isFiniteStep(outputs)) {
       await this.toHost();
@@ -107,7 +109,7 @@ export class TrainingStep {
       await reportNonFinite({ ...options, workers, step, batch, feeds: shown, outputs: own });
     }
     const moved = this.busy.start();
-    if (workers.size > 1) this.bringUpTo(step - 1, rows); // with those that others met
+    if (shared) this.bringUpTo(step - 1, rows); // with those that others met
     this.update(step, rows, outputs, scalars, report.gradientNorm);
     this.tables?.accept(batch, step);
     if (this.there) this.there.accept();

@@ -1,8 +1,18 @@
-/** The numbers of the whole batch that a loss asks for (wholeBatch.ts), before each step: one small graph a batch shape, and one sum. */
+/**
+ * What workers tell each other before each step, in one sum: their shares of the numbers of the whole batch that a loss asks for
+ * (wholeBatch.ts), from a small graph for each batch shape, and how many embedding rows each has.
+ */
 import { compile, type CompiledGraph, type Feeds, type Specs } from '../compile.js';
 import { recordSharesOf, type BatchTensors, type StepOptions } from '../gradients.js';
 import { LatestGraph } from '../latestGraph.js';
 import type { Workers } from './workers.js';
+
+export interface WholeBatch {
+  /** The sums over all workers by the names of their inputs. */
+  readonly sums: Readonly<Record<string, Float32Array>>;
+  /** Embedding rows of each worker's part, [rank]. */
+  readonly rowCounts: Int32Array;
+}
 
 export class BatchSums {
   private readonly compiled = new LatestGraph();
@@ -12,13 +22,17 @@ export class BatchSums {
     private readonly workers: Workers,
   ) {}
 
-  /** The sums over all workers by the names of their inputs; `inputs` and `feeds` are those of this worker's step. */
-  async of(inputs: Specs, feeds: Feeds): Promise<Record<string, Float32Array>> {
+  /** `inputs`, `feeds` and `rowCount` are those of this worker's step. */
+  async of(inputs: Specs, feeds: Feeds, rowCount: number): Promise<WholeBatch> {
+    const { rank, size } = this.workers;
     const shares = await (await this.graphFor(inputs)).run(feeds);
     const names = Object.keys(shares);
-    const sums = Float32Array.from(names, (name) => shares[name]![0]!);
-    await this.workers.sum(sums);
-    return Object.fromEntries(names.map((name, i) => [name, sums.subarray(i, i + 1)]));
+    const all = new Float32Array(size + names.length);
+    all[rank] = rowCount; // exact up to 2^24
+    names.forEach((name, i) => (all[size + i] = shares[name]![0]!));
+    await this.workers.sum(all);
+    const sums = names.map((name, i) => [name, all.subarray(size + i, size + i + 1)] as const);
+    return { sums: Object.fromEntries(sums), rowCounts: Int32Array.from(all.subarray(0, size)) };
   }
 
   release(): Promise<void> {

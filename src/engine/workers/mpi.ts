@@ -90,7 +90,7 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
       mpi.allReduce(inPlace, values, values.length, float32, sum, world);
       return Promise.resolve();
     },
-    gather: (own) => Promise.resolve(gather(mpi, size, own, arrays)),
+    gather: (own, lengths = lengthsOf(mpi, size, own)) => Promise.resolve(gather(mpi, own, lengths, arrays)),
     meet() {
       mpi.barrier(world);
       return Promise.resolve();
@@ -111,11 +111,15 @@ export async function joinWorkers({ library, launcher }: Mpi, size: number): Pro
   };
 }
 
-function gather<T extends Numbers>(mpi: Library, size: number, own: T, arrays: GrowingArrays): T[] {
+function lengthsOf(mpi: Library, size: number, own: Numbers): Int32Array {
   const lengths = new Int32Array(size);
   mpi.allGather(Int32Array.of(own.length), 1, int32, lengths, 1, int32, world);
-  const starts = new Int32Array(size);
-  for (let i = 1; i < size; i++) starts[i] = starts[i - 1]! + lengths[i - 1]!;
+  return lengths;
+}
+
+function gather<T extends Numbers>(mpi: Library, own: T, lengths: Int32Array, arrays: GrowingArrays): T[] {
+  const starts = new Int32Array(lengths.length);
+  for (let i = 1; i < lengths.length; i++) starts[i] = starts[i - 1]! + lengths[i - 1]!;
   const total = starts.at(-1)! + lengths.at(-1)!;
   const isFloat = own instanceof Float32Array;
   const type = isFloat ? float32 : int32;

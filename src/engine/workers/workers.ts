@@ -14,8 +14,8 @@ export interface Place {
 export interface Workers extends Place {
   /** Adds up the arrays of all workers, element by element, in place. */
   sum(values: Float32Array): Promise<void>;
-  /** The arrays of all workers, of any lengths, by rank; they may be written again by the next call. */
-  gather<T extends Float32Array | Int32Array>(own: T): Promise<T[]>;
+  /** The arrays of all workers, of any lengths, by rank; they may be written again by the next call. Lengths that are known save a message. */
+  gather<T extends Float32Array | Int32Array>(own: T, lengths?: Int32Array): Promise<T[]>;
   /** Waits until all are here. */
   meet(): Promise<void>;
 }
