@@ -22,8 +22,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 /** Names of the trainings, in the order in which they are printed. */
 export const trainedModels = ['two_tower', 'tangent', 'tarq'];
 
-/** Settings of a training beside the quickstart's: its student, exposures alone, heads as torch_models.py has them. */
-const settingsOf = (model, { set, threads }) => [
+/** Settings of a training beside the quickstart's: users, the student, exposures alone, heads as torch_models.py has them. */
+const settingsOf = (model, { set, threads, users }) => [
+  `logs.users=${users}`,
   `distill.student.kind=${model === 'tarq' ? 'tarq' : 'tangent'}`,
   ...(model === 'tarq'
     ? ['distill.student.heads=4', 'distill.student.recency=false', 'distill.losses.reconstruction=1']
@@ -38,8 +39,8 @@ const settingsOf = (model, { set, threads }) => [
 ];
 
 /** The path of the task of one training. */
-export async function prepare(model, { run: parent, set, epochs, threads, work }) {
-  const settings = settingsOf(model, { set, threads });
+export async function prepare(model, { run: parent, set, epochs, threads, users, work }) {
+  const settings = settingsOf(model, { set, threads, users });
   const file = join(root, 'configs/quickstart.yaml');
   const run = resolve(parent, model === 'tarq' ? 'tarq' : 'tangent');
   const { config } = loadConfig({ file, sets: settings, run });
