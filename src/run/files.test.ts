@@ -90,3 +90,15 @@ test('a file written again leaves another trace, a missing file none', async () 
   await writeText(path, 'abd');
   expect(sameTrace(before, (await traceOf(path))!)).toBe(false);
 });
+
+test('files of any length are hashed, several at a time', async () => {
+  const folder = temporaryFolder();
+  const texts = [0, 1, 2 ** 16 - 1, 2 ** 16, 2 ** 16 + 1, 300_000].map((length) => 'x'.repeat(length));
+  const paths = texts.map((text, i) => {
+    const path = join(folder, String(i));
+    writeFileSync(path, text);
+    return path;
+  });
+  for (let round = 0; round < 2; round++)
+    expect(await Promise.all(paths.map(sha256))).toEqual(texts.map(sha256Text));
+});

@@ -3,10 +3,9 @@
  * flushed too. A process that is killed leaves at most a temporary file, which the next one sweeps.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { CascadeError } from '../errors.js';
 
 const temporaryMark = '.tmp-';
@@ -117,10 +116,25 @@ export function diskProblem(path: string, cause: unknown): unknown {
   return cause;
 }
 
+/** Buffers that files are read to while they are hashed, and that no file needs now: as many as were read at the same time. */
+const idleBuffers: Buffer[] = [];
+const hashedAtATime = 2 ** 16; // bytes
+
+/** A stream of the file would make a buffer for every 64 kB, and the garbage collector sees no need to hurry before there are many. */
 export async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
+  const file = await open(path);
+  const buffer = idleBuffers.pop() ?? Buffer.allocUnsafeSlow(hashedAtATime);
+  try {
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return hash.digest('hex');
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    idleBuffers.push(buffer);
+    await file.close();
+  }
 }
 
 export const sha256Text = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -93,7 +93,9 @@ export class Stage {
   async readTable(from: StageName, table: string): Promise<string[]> {
     const prefix = `${from}/${table}/`;
     const records = this.manifestOf(from).outputs.filter((output) => output.path.startsWith(prefix));
-    return Promise.all(records.map((record) => this.verified(record)));
+    const paths: string[] = [];
+    for (const record of records) paths.push(await this.verified(record)); // not all at once: each file takes a buffer
+    return paths;
   }
 
   /** Whether an earlier stage wrote this file or table. */
