@@ -32,7 +32,7 @@ export async function writeSamplesC(stage: Stage, entries: readonly ShardEntry[]
       await stage.write(
         `samples_c/${basename(part)}`,
         async (path) => {
-          await writeQuery(db, rows, path, { schema_version: samplesVersion });
+          await writeQuery(db, rows, path, { schema_version: samplesVersion }, 'lists');
           return scores.rows;
         },
         samplesVersion,
@@ -50,7 +50,8 @@ function readScores(stage: Stage, entry: ShardEntry): Batch {
       `${entry.file} has ${entry.requests} requests with ${entry.candidates} candidates, its scores ${rows} with ${logit.length}`,
     );
   }
-  const nulls = Uint8Array.from(rank, (place) => (place === noRank ? 1 : 0));
+  const nulls = new Uint8Array(rank.length);
+  for (let i = 0; i < rank.length; i++) if (rank[i] === noRank) nulls[i] = 1;
   return {
     rows,
     columns: {
