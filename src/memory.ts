@@ -28,7 +28,7 @@ let trim: ((keep: number) => number) | null = null;
  */
 export async function keepLittleMemory(): Promise<void> {
   process.env.DUCKDB_JE_MALLOC_CONF ??= 'narenas:1'; // read when the SQL engine is loaded, which is later
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
+  keepYoungGeneration();
   v8.setFlagsFromString('--heap-growing-percent=20');
   try {
     const { default: koffi } = await import('koffi');
@@ -38,6 +38,14 @@ export async function keepLittleMemory(): Promise<void> {
   } catch {
     return;
   }
+}
+
+/**
+ * The young generation grows no more, of this thread and all others. A thread that is started sets V8's own factor again, for all of them: it
+ * must say so once more, or the main one's grows to 32 MB after all, some time after the first steps of a training.
+ */
+export function keepYoungGeneration(): void {
+  v8.setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 /** Gives the system what is free between glibc's smaller arrays; a millisecond. */

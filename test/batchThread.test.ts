@@ -3,10 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { FeedBatch } from '../src/engine/gradients.js';
 import { CascadeError } from '../src/errors.js';
 import { batchesInPlace } from '../src/train/batches/batchMaker.js';
 import { BatchThread } from '../src/train/batches/batchThread.js';
-import { startAt, type TrainingOrder } from '../src/train/batches/trainingBatches.js';
+import { startAt, type TrainingBatch, type TrainingOrder } from '../src/train/batches/trainingBatches.js';
 import { testData } from './support/encoded.js';
 import { blockOf } from './support/models.js';
 import { root } from './support/program.js';
@@ -40,10 +41,21 @@ function orderOf(data: ReturnType<typeof testData>): TrainingOrder {
   };
 }
 
-async function all<T>(rows: AsyncIterable<T>): Promise<T[]> {
+interface Made {
+  readonly batch: FeedBatch | null;
+}
+
+/** All of them, without the way that a thread's batches give their arrays back. */
+async function all<T extends Made>(rows: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
-  for await (const one of rows) list.push(one);
+  for await (const one of rows) list.push({ ...one, batch: plain(one.batch) });
   return list;
+}
+
+function plain(batch: FeedBatch | null): FeedBatch | null {
+  if (!batch) return null;
+  const { rowIds, rowCount, tensors } = batch;
+  return { rowIds, rowCount, tensors };
 }
 
 describe('a thread that makes batches', () => {
@@ -54,6 +66,25 @@ describe('a thread that makes batches', () => {
     expect(await all(threadOf(data).training(order))).toEqual(expected);
     expect(expected.filter(({ batch }) => batch === null)).toHaveLength(3); // the ends of two epochs and of the training
     expect(expected.at(-1)!.isLast).toBe(true);
+  });
+
+  it('writes again to arrays that were given back, and to no others', async () => {
+    const data = testData({ requests: 90 });
+    const order = orderOf(data);
+    const expected = await all(batchesInPlace(data).training(order));
+    const held = new Map<number, FeedBatch | null>();
+    let number = 0;
+    for await (const { batch } of threadOf(data).training(order)) {
+      expect(plain(batch)).toEqual(expected[number]!.batch);
+      if (number % 3 === 0) held.set(number, batch);
+      else if (batch?.giveBack) {
+        batch.giveBack();
+        expect(batch.rowIds).toHaveLength(0); // its memory is the thread's again
+      }
+      number++;
+    }
+    expect(number).toBe(expected.length);
+    for (const [i, batch] of held) expect(plain(batch)).toEqual(expected[i]!.batch);
   });
 
   it('is some batches ahead of one that holds its own thread and never asks', async () => {
@@ -74,10 +105,11 @@ describe('a thread that makes batches', () => {
     const inPlace = await all(batchesInPlace(data).scoring(scoring));
     const whole = await all(batchesInPlace(data).training(orderOf(data)));
     const training = thread.training(orderOf(data));
-    const steps = [(await training.next()).value, (await training.next()).value];
+    const steps: TrainingBatch[] = [];
+    for (let step = 0; step < 2; step++) steps.push((await training.next()).value!);
     const scored = await all(thread.scoring(scoring));
     steps.push(...(await all(training)));
-    expect(steps).toEqual(whole);
+    expect(steps.map(({ batch, ...rest }) => ({ ...rest, batch: plain(batch) }))).toEqual(whole);
     expect(scored).toEqual(inPlace.map(({ batch, requests, before }) => ({ batch, requests, before })));
   });
 

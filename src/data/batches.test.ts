@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { behavioursOf, testData } from '../../test/support/encoded.js';
 import { blockOf } from '../../test/support/models.js';
 import type { FeedBatch } from '../engine/gradients.js';
-import { BatchAssembler } from './batches.js';
+import { BatchAssembler, shortestLists } from './batches.js';
 import type { EncodedData } from './encodedData.js';
 import { epochWindows } from './requestOrder.js';
 import type { ShardEntry } from './shards.js';
@@ -66,35 +66,44 @@ function expectRequest(batch: FeedBatch, set: 'a' | 'b', entry: ShardEntry, row:
   }
 }
 
+const allOf = (requests: number) => Array.from({ length: requests }, (_, row) => ({ shard: 0, row }));
+
 describe('a batch', () => {
-  it('holds for every request of both sets what the files hold, and masks the rest', () => {
-    const assembler = new BatchAssembler(data, { matchCounts: true });
-    const a = {
-      shape: blockOf(data, 'a', 9),
-      entries: data.shards('a', 'train'),
-      refs: [...[3, 0, 7].map((row) => ({ shard: 1, row })), { shard: 0, row: 5 }],
-    };
-    const b = {
-      shape: blockOf(data, 'b', 2),
-      entries: data.shards('b', 'train'),
-      refs: [
-        { shard: 0, row: 4 },
-        { shard: 0, row: 1 },
-      ],
-    };
-    for (let again = 0; again < 2; again++) {
-      const batch = assembler.assemble([a, b]);
-      a.refs.forEach(({ shard, row }, r) => {
-        expectRequest(batch, 'a', a.entries[shard]!, row, r);
-      });
-      b.refs.forEach(({ shard, row }, r) => {
-        expectRequest(batch, 'b', b.entries[shard]!, row, r);
-      });
-      const mask = batch.tensors['a/candidate_mask']!;
-      expect(mask.data.subarray(4 * mask.spec.shape[1]!).every((value) => value === 0)).toBe(true);
-      expect(new Set(batch.rowIds.subarray(0, batch.rowCount)).size).toBe(batch.rowCount);
-    }
-  });
+  it.each(['own', 'until the next'] as const)(
+    'holds for every request of both sets what the files hold, and masks the rest: %s',
+    (lasting) => {
+      const assembler = new BatchAssembler(data, { matchCounts: true }, shortestLists, lasting);
+      assembler.assemble([
+        { shape: blockOf(data, 'a', 9), entries: data.shards('a', 'train'), refs: allOf(9) },
+        { shape: blockOf(data, 'b', 2), entries: data.shards('b', 'train'), refs: allOf(2) },
+      ]); // what is written over
+      const a = {
+        shape: blockOf(data, 'a', 9),
+        entries: data.shards('a', 'train'),
+        refs: [...[3, 0, 7].map((row) => ({ shard: 1, row })), { shard: 0, row: 5 }],
+      };
+      const b = {
+        shape: blockOf(data, 'b', 2),
+        entries: data.shards('b', 'train'),
+        refs: [
+          { shard: 0, row: 4 },
+          { shard: 0, row: 1 },
+        ],
+      };
+      for (let again = 0; again < 2; again++) {
+        const batch = assembler.assemble([a, b]);
+        a.refs.forEach(({ shard, row }, r) => {
+          expectRequest(batch, 'a', a.entries[shard]!, row, r);
+        });
+        b.refs.forEach(({ shard, row }, r) => {
+          expectRequest(batch, 'b', b.entries[shard]!, row, r);
+        });
+        const mask = batch.tensors['a/candidate_mask']!;
+        expect(mask.data.subarray(4 * mask.spec.shape[1]!).every((value) => value === 0)).toBe(true);
+        expect(new Set(batch.rowIds.subarray(0, batch.rowCount)).size).toBe(batch.rowCount);
+      }
+    },
+  );
 
   it('masks candidates without a score of the teacher, and keeps their NaN out', () => {
     const assembler = new BatchAssembler(data, { matchCounts: false });

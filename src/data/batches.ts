@@ -6,6 +6,7 @@
  */
 import type { TensorData } from '../engine/compile.js';
 import { Distinct } from '../engine/distinct.js';
+import { ReusedArrays } from '../engine/reusedArrays.js';
 import type { FeedBatch } from '../engine/gradients.js';
 import { internal } from '../errors.js';
 import type { EncodedData, SetName } from './encodedData.js';
@@ -54,6 +55,9 @@ export interface ListHeights {
 
 export const shortestLists: ListHeights = { items: 0, rows: 0 };
 
+/** How long a batch lasts: as long as anybody holds it, or until the next one is made, which is written over it. */
+export type Lasting = 'own' | 'until the next';
+
 /** Pads value lists of a sequence: above every value, so that the lists ascend to their end. */
 const noValue = 2 ** 31 - 1;
 /** Value id of a candidate whose value is out of vocabulary: equal to nothing. */
@@ -62,20 +66,24 @@ const unknownValue = -2;
 export class BatchAssembler {
   private readonly items = new Distinct();
   private readonly rows = new Distinct();
+  private readonly reused: ReusedArrays | null;
 
   /** `heights`: what lists are padded to where they are shorter; those of the latest batch. */
   constructor(
     private readonly data: EncodedData,
     private readonly needs: BatchNeeds,
     public heights = shortestLists,
-  ) {}
+    lasting: Lasting = 'own',
+  ) {
+    this.reused = lasting === 'own' ? null : new ReusedArrays();
+  }
 
   assemble(blocks: readonly Block[]): FeedBatch {
-    const arrays = new NamedArrays();
+    const arrays = new NamedArrays(this.reused ?? new ReusedArrays());
     this.fillBlocks(blocks, arrays);
     const items = this.fillItems(arrays);
     const rowCount = this.rows.count;
-    const rowIds = new Int32Array(paddedLength(rowCount, this.heights.rows));
+    const rowIds = arrays.list('rows', paddedLength(rowCount, this.heights.rows));
     this.heights = { items, rows: rowIds.length };
     rowIds.set(this.rows.list());
     this.items.clear();
@@ -317,12 +325,19 @@ class GroupArrays {
 class NamedArrays {
   readonly tensors: Record<string, FeedBatch['tensors'][string]> = {};
 
+  constructor(private readonly arrays: ReusedArrays) {}
+
   int(name: string, shape: readonly number[], fill = 0): Int32Array {
-    return this.add(name, shape, 'int32', new Int32Array(length(shape)).fill(fill));
+    return this.add(name, shape, 'int32', this.arrays.int(name, length(shape), fill));
   }
 
   float(name: string, shape: readonly number[]): Float32Array {
-    return this.add(name, shape, 'float32', new Float32Array(length(shape)));
+    return this.add(name, shape, 'float32', this.arrays.float(name, length(shape)));
+  }
+
+  /** Whole numbers that are no tensor. */
+  list(name: string, length: number): Int32Array {
+    return this.arrays.int(name, length);
   }
 
   private add<T extends TensorData>(

@@ -7,6 +7,7 @@ import type { Transform } from './features.js';
 import { collectAll } from '../memory.js';
 import type { InputLayout } from './inputLayout.js';
 import type { ItemVectors } from './itemVectors.js';
+import { shardsPerWindow } from './requestOrder.js';
 import type { Sequences } from './sequences.js';
 import {
   readTrainingShard,
@@ -35,6 +36,17 @@ export interface OpenedData {
 /** Bytes of shards that are not waited for to be collected: of their objects the garbage collector sees a few, old by then. */
 const collectedBytes = 2 ** 23;
 
+/** More than a shard's bytes, so that the next one, of as many requests, fits in its place. */
+const room = 17 / 16;
+
+interface OpenShard {
+  readonly set: SetName;
+  readonly shard: TrainingShard;
+  readonly memory: ArrayBuffer;
+  /** When it was last asked for, counted in calls. */
+  asked: number;
+}
+
 export class EncodedData {
   readonly transform: Transform;
   readonly layout: InputLayout;
@@ -43,7 +55,10 @@ export class EncodedData {
   readonly users: Entities;
   readonly sequences: Sequences;
   readonly vectors: ItemVectors | null;
-  private readonly open = new Map<string, TrainingShard>();
+  private readonly open = new Map<string, OpenShard>();
+  private calls = 0;
+  /** Of a shard that was let go of, for the next one to be read. */
+  private spare: ArrayBuffer | null = null;
   /** Bytes of shards since the last collection. */
   private letGo = 0;
 
@@ -72,31 +87,49 @@ export class EncodedData {
     return Math.max(0, ...this.index[set].map((entry) => entry.maxCandidates));
   }
 
-  /** A shard, kept in memory until `keep` lets it go. */
+  /**
+   * A shard. Its arrays may be read until others of the set are asked for, as many as a window has, or `keep` is told of others: those that
+   * are read next are written over it.
+   */
   shard(entry: ShardEntry): TrainingShard {
+    const asked = this.calls++;
     const known = this.open.get(entry.file);
-    if (known) return known;
-    const shard = readTrainingShard(join(this.opened.folder, entry.file));
-    this.open.set(entry.file, shard);
+    if (known) {
+      known.asked = asked;
+      return known.shard;
+    }
+    const set = entry.file.startsWith('a/') ? 'a' : 'b';
+    const ofSet = [...this.open].filter(([, open]) => open.set === set);
+    if (ofSet.length >= shardsPerWindow)
+      this.close(ofSet.reduce((one, other) => (other[1].asked < one[1].asked ? other : one))[0]);
+    let memory = new ArrayBuffer(0);
+    const memoryOf = (bytes: number) => (memory = this.memoryOf(bytes));
+    const shard = readTrainingShard(join(this.opened.folder, entry.file), memoryOf);
+    this.open.set(entry.file, { set, shard, memory, asked });
     return shard;
   }
 
   /** Lets go of every shard but these. */
   keep(entries: readonly ShardEntry[]): void {
     const kept = new Set(entries.map((entry) => entry.file));
-    for (const [file, shard] of this.open) {
-      if (kept.has(file)) continue;
-      this.open.delete(file);
-      this.letGo += bytesOf(shard);
-    }
+    for (const file of this.open.keys()) if (!kept.has(file)) this.close(file);
     if (this.letGo < collectedBytes) return;
     collectAll();
     this.letGo = 0;
   }
-}
 
-const bytesOf = (shard: TrainingShard) =>
-  Object.values(shard).reduce<number>(
-    (sum, column) => sum + (typeof column === 'number' ? 0 : column.byteLength),
-    0,
-  );
+  private close(file: string): void {
+    const { memory } = this.open.get(file)!;
+    this.open.delete(file);
+    this.letGo += this.spare?.byteLength ?? 0;
+    this.spare = memory;
+  }
+
+  private memoryOf(bytes: number): ArrayBuffer {
+    const { spare } = this;
+    this.spare = null;
+    if (spare && spare.byteLength >= bytes) return spare;
+    this.letGo += spare?.byteLength ?? 0;
+    return new ArrayBuffer(Math.ceil(bytes * room));
+  }
+}

@@ -6,7 +6,7 @@
 import { RandomStream } from '../engine/random.js';
 import type { ShardEntry } from './shards.js';
 
-/** Shards that are shuffled together; they are in memory at the same time. */
+/** Shards that are shuffled together; they are in memory at the same time, and no others of their set. */
 export const shardsPerWindow = 4;
 
 /** One request: a row of a shard. */

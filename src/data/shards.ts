@@ -10,7 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { camelKeys } from '../config/config.js';
 import { internal } from '../errors.js';
-import { arrowBytes, ArrowFile } from './arrow.js';
+import { arrowBytes, ArrowFile, type Flat } from './arrow.js';
 
 /** Requests with their candidates; candidate c of request r is at offsets[r] + c. */
 export interface Shard {
@@ -132,21 +132,34 @@ export function readShard(path: string): Shard {
   };
 }
 
-/** Copies, so that no more of the file stays in memory. */
-export function readTrainingShard(path: string): TrainingShard {
+/** Copies, so that no more of the file stays in memory: in what `memoryOf` so many bytes gives, or more. */
+export function readTrainingShard(
+  path: string,
+  memoryOf = (bytes: number) => new ArrayBuffer(bytes),
+): TrainingShard {
   const file = new ArrowFile(path, 'scratch');
-  return {
-    requests: file.rows,
-    requestId: file.flat('request_id', BigInt64Array).slice(),
-    user: file.flat('user', Int32Array).slice(),
-    behaviours: file.flat('behaviours', Int32Array).slice(),
-    slots: file.values('slots', Int32Array).slice(),
-    numbers: file.values('numbers', Float32Array).slice(),
-    offsets: file.offsets('items').slice(),
-    items: file.values('items', Int32Array).slice(),
-    label: file.values('label', Int8Array).slice(),
-    weight: file.values('weight', Float32Array).slice(),
+  const columns = {
+    requestId: file.flat('request_id', BigInt64Array), // first, as its numbers must begin at a multiple of 8 bytes
+    user: file.flat('user', Int32Array),
+    behaviours: file.flat('behaviours', Int32Array),
+    slots: file.values('slots', Int32Array),
+    numbers: file.values('numbers', Float32Array),
+    offsets: file.offsets('items'),
+    items: file.values('items', Int32Array),
+    weight: file.values('weight', Float32Array),
+    label: file.values('label', Int8Array), // last, as they end anywhere
   };
+  const memory = memoryOf(Object.values(columns).reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  const copy = <T extends Flat>(values: T): T => {
+    const kind = values.constructor as new (buffer: ArrayBuffer, at: number, length: number) => T; // every typed array's
+    const copied = new kind(memory, at, values.length);
+    copied.set(values as never); // an array of the same type
+    at += values.byteLength;
+    return copied;
+  };
+  const copies = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, copy(values)]));
+  return { requests: file.rows, ...(copies as typeof columns) }; // the names just gone through
 }
 
 export function readEntities(path: string): Entities {

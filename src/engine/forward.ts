@@ -4,6 +4,7 @@ import { internal } from '../errors.js';
 import { letGo } from '../memory.js';
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type TensorData } from './compile.js';
+import { SpareArrays } from './denseState.js';
 import type { Device } from './devices/device.js';
 import type { ModelState } from './state.js';
 import {
@@ -13,6 +14,7 @@ import {
   type TracedModel,
   type TracedModels,
 } from './gradients.js';
+import { bytesOf } from './stepReport.js';
 import type { TensorSpec } from './trace/index.js';
 
 export type ForwardFunction = (
@@ -26,6 +28,7 @@ export class Forward {
   readonly busy = new BusyClock();
   readonly compiling = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
+  private readonly spare = new SpareArrays();
 
   constructor(
     private readonly name: string,
@@ -41,21 +44,16 @@ export class Forward {
       const graph = await this.graphFor(models, batch);
       const ran = this.busy.start();
       const feeds: Record<string, TensorData> = {};
-      let ofThisBatch = 0; // bytes
       for (const [name, { vector, table }] of Object.entries(models)) {
-        const rows = new Float32Array(batch.rowIds.length * table.width);
+        const rows = this.spare.of(name, batch.rowIds.length * table.width);
         table.gather(batch.rowIds, batch.rowIds.length, rows);
         feeds[`vector:${name}`] = vector;
         feeds[`rows:${name}`] = rows;
-        ofThisBatch += rows.byteLength;
       }
-      for (const [name, { data }] of Object.entries(batch.tensors)) {
-        feeds[`batch:${name}`] = data;
-        ofThisBatch += data.byteLength;
-      }
+      for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
       const outputs = await graph.run(feeds);
       ran();
-      letGo(ofThisBatch);
+      letGo(bytesOf(Object.values(outputs)));
       return outputs;
     };
   }

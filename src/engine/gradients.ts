@@ -23,6 +23,8 @@ export interface FeedBatch {
   /** How many of `rowIds` are real. */
   readonly rowCount: number;
   readonly tensors: Readonly<Record<string, { readonly spec: TensorSpec; readonly data: TensorData }>>;
+  /** Gives its arrays back to who made it, to be written again. Nobody may read them any more. */
+  readonly giveBack?: () => void;
 }
 
 /** A model inside a traced function. */

@@ -8,7 +8,7 @@
  * vector does not depend on the candidate stops the run.
  */
 import type { Config } from '../config/config.js';
-import { BatchAssembler } from '../data/batches.js';
+import { BatchAssembler, shortestLists } from '../data/batches.js';
 import { Forward } from '../engine/forward.js';
 import { writeModel } from '../engine/modelFile.js';
 import { copyState, type ModelState } from '../engine/state.js';
@@ -106,7 +106,7 @@ async function scoreSetB(
   const { config, data, device, stage } = bench;
   const shape = bench.block('b');
   const forward = new Forward('teacher-scores', rankerScores(ranker, data.layout, 'b'), device);
-  const assembler = new BatchAssembler(data, needs);
+  const assembler = new BatchAssembler(data, needs, shortestLists, 'until the next');
   const share = new WithinGroupShare(config.teacher.width);
   const task = stage.progress.begin('scoring set B', data.index.b.length, 'shards');
   for (const [done, entry] of data.index.b.entries()) {

@@ -231,6 +231,7 @@ class Training {
     const { scalars } = this.plan;
     const run = scalars ? batches.map((batch, i) => withScalars(batch, scalars(first + i, steps))) : batches;
     const reports = await step.takeRun(run, first);
+    for (const batch of batches) batch.giveBack?.();
     for (const [i, report] of reports.entries()) {
       const number = first + i;
       this.state = { ...this.state, step: number };

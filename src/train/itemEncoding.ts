@@ -1,6 +1,6 @@
 /** Latents and codes of every item of the corpus, by the engine, in chunks of one shape. */
 import { tf } from '../engine/tf.js';
-import { BatchAssembler } from '../data/batches.js';
+import { BatchAssembler, shortestLists } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
 import type { Device } from '../engine/devices/device.js';
 import type { TensorData } from '../engine/compile.js';
@@ -76,7 +76,8 @@ export class ItemEncoder {
     device: Device,
     { distances = false }: { readonly distances?: boolean } = {},
   ) {
-    this.assembler = new BatchAssembler(data, { matchCounts: false, itemVectors: true });
+    const needs = { matchCounts: false, itemVectors: true };
+    this.assembler = new BatchAssembler(data, needs, shortestLists, 'until the next');
     this.forward = new Forward(
       'encode-items',
       (models, batch) => {

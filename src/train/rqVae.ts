@@ -1,5 +1,5 @@
 import { keptLevels } from '../codebooks/levelDropout.js';
-import { BatchAssembler } from '../data/batches.js';
+import { BatchAssembler, shortestLists } from '../data/batches.js';
 import { modelWithRestingRows, type FeedBatch } from '../engine/gradients.js';
 import { makeOptimizer } from '../engine/optim/make.js';
 import type { ModelState } from '../engine/state.js';
@@ -42,7 +42,8 @@ export async function trainRqVae(
     deviceTableBytes: deviceTableBytes(config.training),
     saveTo: stage.folder,
   });
-  const assembler = new BatchAssembler(data, { matchCounts: false, itemVectors: true });
+  const needs = { matchCounts: false, itemVectors: true };
+  const assembler = new BatchAssembler(data, needs, shortestLists, 'until the next');
   const stream = bench.random('codebook/items');
   const dropout = bench.random('codebook/level dropout');
   /** The items of a step, with the levels that each may use. */

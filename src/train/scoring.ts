@@ -99,6 +99,7 @@ export async function scoreSplit(
   for await (const { batch, requests, before } of batches) {
     const { logits } = await run(batch);
     scores.set(before, logits ?? internal('the forward has no output logits'), requests, shape, batch);
+    batch.giveBack?.();
   }
   await workers.sum(scores.values); // 0 where another worker scored
   return scores.values;

@@ -2,12 +2,13 @@
  * Scores as serving computes them: item states once for the whole corpus, a user state per request, a score that sees nothing but the
  * two. The evaluation of every pre-ranker goes this way, so that what is measured is what would be served.
  */
-import { BatchAssembler, type BlockShape } from '../data/batches.js';
+import { BatchAssembler, shortestLists, type BlockShape } from '../data/batches.js';
 import type { EncodedData } from '../data/encodedData.js';
 import type { Split } from '../data/shards.js';
 import type { TensorData } from '../engine/compile.js';
 import type { Device } from '../engine/devices/device.js';
 import { Forward } from '../engine/forward.js';
+import { ReusedArrays } from '../engine/reusedArrays.js';
 import type { ModelState } from '../engine/state.js';
 import { withPrefix, type FeedBatch } from '../engine/gradients.js';
 import { embedBlock, embedItems } from '../layers/inputs.js';
@@ -38,7 +39,7 @@ export async function itemStates(
     },
     device,
   );
-  const assembler = new BatchAssembler(data, needs);
+  const assembler = new BatchAssembler(data, needs, shortestLists, 'until the next');
   const { count } = data.items;
   const states: Record<string, { width: number; values: Float32Array | Int32Array }> = {};
   for (let start = 0; start < count; start += itemsPerChunk) {
@@ -77,7 +78,12 @@ export async function scoreFromStates(
     device,
   );
   const scores = candidateScores(data, shape.set, split);
-  for (const { batch, refs, entries, before } of scoringBatches(data, { needs, shape, split })) {
+  const arrays = new ReusedArrays();
+  for (const { batch, refs, entries, before } of scoringBatches(
+    data,
+    { needs, shape, split },
+    'until the next',
+  )) {
     const { logits } = await forward.over({ [roles.model]: state })(
       withItemStates(
         batch,
@@ -89,6 +95,7 @@ export async function scoreFromStates(
           return shard.items.subarray(shard.offsets[row], shard.offsets[row + 1]);
         },
         refs.length,
+        arrays,
       ),
     );
     scores.set(before, logits!, refs.length, shape, batch);
@@ -104,11 +111,13 @@ function withItemStates(
   items: ItemStates,
   itemsOf: (request: number) => Int32Array,
   filled: number,
+  arrays: ReusedArrays,
 ): FeedBatch {
   const tensors: Record<string, FeedBatch['tensors'][string]> = { ...batch.tensors };
   for (const [name, { width, values }] of Object.entries(items)) {
     const isInteger = values instanceof Int32Array;
-    const data: TensorData = new (isInteger ? Int32Array : Float32Array)(requests * candidates * width);
+    const length = requests * candidates * width;
+    const data: TensorData = isInteger ? arrays.int(name, length) : arrays.float(name, length);
     for (let r = 0; r < filled; r++) {
       itemsOf(r).forEach((item, c) => {
         data.set(values.subarray(item * width, (item + 1) * width), (r * candidates + c) * width);

@@ -93,7 +93,11 @@ async function errorOf(bench: Workbench, needs: BatchNeeds, forward: Run): Promi
   const error = new WithinRequestError();
   const shape = bench.block('b');
   let batches = 0;
-  for (const { batch, refs } of scoringBatches(bench.data, { needs, shape, split: 'validation' })) {
+  for (const { batch, refs } of scoringBatches(
+    bench.data,
+    { needs, shape, split: 'validation' },
+    'until the next',
+  )) {
     const { approximate, exact } = await forward(batch);
     const width = exact!.length / (shape.requests * shape.candidates);
     const mask = batch.tensors['b/candidate_mask']!.data;

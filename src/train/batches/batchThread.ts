@@ -1,12 +1,13 @@
 /**
  * Batches made by a thread of its own, a few ahead of what is taken: ONNX Runtime holds the thread of JavaScript for the length of a step
  * on the processor, and the next batch is put together meanwhile. The thread reads the shards; users, items and sequences are memory
- * that both share, and a batch's arrays change hands without a copy.
+ * that both share, and a batch's arrays change hands without a copy, there and back: as many as are on their way serve a whole training.
  */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { EncodedData, OpenedData } from '../../data/encodedData.js';
+import type { FeedBatch } from '../../engine/gradients.js';
 import { CascadeError, type Problem } from '../../errors.js';
 import { batchesInPlace, type BatchMaker } from './batchMaker.js';
 import { Unpacker, type PackedBatch } from './packedBatch.js';
@@ -18,12 +19,13 @@ type Order = { readonly training: TrainingOrder } | { readonly scoring: ScoringO
 
 /**
  * What it is told: first the data; then to begin a row of batches, of which `taken` counts those that were taken, in memory that both share;
- * to forget one.
+ * to forget one; to write again what a batch was in.
  */
 export type Told =
   | { readonly opened: OpenedData }
   | (Order & { readonly row: number; readonly taken: Int32Array })
-  | { readonly row: number; readonly close: true };
+  | { readonly row: number; readonly close: true }
+  | { readonly used: ArrayBuffer };
 
 type Made = TrainingBatch | ScoringBatch;
 /** What is made but for the batch itself. */
@@ -154,7 +156,7 @@ export class BatchThread implements BatchMaker {
         Atomics.add(row.taken, 0, 1);
         if ('failed' in answer) throw thrown(answer.failed);
         if ('done' in answer) return;
-        const batch = answer.packed && this.unpacker.unpack(answer.packed);
+        const batch = answer.packed && this.unpacked(answer.packed);
         yield { ...answer.value, batch } as T; // the order says which kind it has
       }
     } finally {
@@ -163,9 +165,16 @@ export class BatchThread implements BatchMaker {
     }
   }
 
+  private unpacked(packed: PackedBatch): FeedBatch {
+    const giveBack = () => {
+      if (!this.ended) this.tell({ used: packed.bytes });
+    };
+    return { ...this.unpacker.unpack(packed), giveBack };
+  }
+
   private tell(told: Told): void {
     if (this.ended) throw this.ended;
-    this.port.postMessage(told);
+    this.port.postMessage(told, 'used' in told ? [told.used] : []);
   }
 
   private coming(row: Row): Promise<Answered> {

@@ -8,6 +8,7 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { EncodedData } from '../../data/encodedData.js';
 import { CascadeError } from '../../errors.js';
+import { keepYoungGeneration, returnGarbage } from '../../memory.js';
 import type { Answered, ThreadStart, Told } from './batchThread.js';
 import { packBatch } from './packedBatch.js';
 import { scoringBatches, type LocatedBatch, type ScoringBatch } from './scoringBatches.js';
@@ -24,9 +25,13 @@ interface Row {
   made: number;
 }
 
+keepYoungGeneration();
+
 const { port, bell } = workerData as ThreadStart; // what BatchThread starts it with
 let data: EncodedData;
 const rows = new Map<number, Row>();
+/** What batches were in that nobody reads any more. */
+const used: ArrayBuffer[] = [];
 
 port.on('message', (told: Told) => {
   hear(told);
@@ -42,14 +47,18 @@ function hear(told: Told): void {
     data = new EncodedData(told.opened);
     return;
   }
+  if ('used' in told) {
+    if (rows.size > 0) used.push(told.used);
+    return;
+  }
   if ('close' in told) {
-    rows.delete(told.row);
+    end(told.row);
     return;
   }
   const batches =
     'training' in told
-      ? trainingBatches(data, told.training)
-      : withoutPlaces(scoringBatches(data, told.scoring));
+      ? trainingBatches(data, told.training, 'until the next')
+      : withoutPlaces(scoringBatches(data, told.scoring, 'until the next'));
   rows.set(told.row, { batches, taken: told.taken, made: 0 });
 }
 
@@ -65,9 +74,17 @@ function makeDue(): boolean {
     if (row.made - Atomics.load(row.taken, 0) >= ahead) continue;
     any = true;
     row.made++;
-    if (!answer(number, row)) rows.delete(number);
+    if (!answer(number, row)) end(number);
   }
   return any;
+}
+
+/** Between trainings the thread keeps nothing of them: other work takes memory then. */
+function end(row: number): void {
+  if (!rows.delete(row) || rows.size > 0) return;
+  used.length = 0;
+  data.keep([]);
+  returnGarbage();
 }
 
 /** Answers with the next batch of a row; whether there may be another. */
@@ -79,7 +96,7 @@ function answer(row: number, { batches }: Row): boolean {
       return false;
     }
     const { batch, ...value } = next.value;
-    tell({ row, value, packed: batch && packBatch(batch) });
+    tell({ row, value, packed: batch && packBatch(batch, used) });
     return true;
   } catch (cause) {
     const error = cause instanceof Error ? cause : new Error(String(cause));

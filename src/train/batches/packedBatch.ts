@@ -17,10 +17,11 @@ interface PackedLayout {
   readonly tensors: readonly (readonly [name: string, spec: TensorSpec, length: number])[];
 }
 
-export function packBatch({ rowIds, rowCount, tensors }: FeedBatch): PackedBatch {
+/** `used`: buffers of batches before, in one of which it is packed where that is as long. Others are of no use any more. */
+export function packBatch({ rowIds, rowCount, tensors }: FeedBatch, used: ArrayBuffer[] = []): PackedBatch {
   const entries = Object.entries(tensors);
   const arrays = [rowIds, ...entries.map(([, { data }]) => data)];
-  const bytes = new ArrayBuffer(4 * arrays.reduce((sum, { length }) => sum + length, 0));
+  const bytes = bufferOf(4 * arrays.reduce((sum, { length }) => sum + length, 0), used);
   let at = 0;
   for (const array of arrays) {
     arrayIn(bytes, at, array.length, array instanceof Int32Array ? 'int32' : 'float32').set(array);
@@ -31,6 +32,13 @@ export function packBatch({ rowIds, rowCount, tensors }: FeedBatch): PackedBatch
     tensors: entries.map(([name, { spec, data }]) => [name, spec, data.length]),
   };
   return { bytes, rowCount, layout: JSON.stringify(layout) };
+}
+
+function bufferOf(length: number, used: ArrayBuffer[]): ArrayBuffer {
+  for (;;) {
+    const buffer = used.pop() ?? new ArrayBuffer(length);
+    if (buffer.byteLength === length) return buffer;
+  }
 }
 
 /** Unpacks batches into views on their buffers; layouts that came before are not read again. */

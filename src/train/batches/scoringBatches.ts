@@ -1,5 +1,11 @@
 /** Batches over a whole split in the order of its files, for validation and evaluation. */
-import { BatchAssembler, type BatchNeeds, type BlockShape } from '../../data/batches.js';
+import {
+  BatchAssembler,
+  shortestLists,
+  type BatchNeeds,
+  type BlockShape,
+  type Lasting,
+} from '../../data/batches.js';
 import type { EncodedData } from '../../data/encodedData.js';
 import { epochWindows, type RequestRef } from '../../data/requestOrder.js';
 import type { ShardEntry, Split } from '../../data/shards.js';
@@ -32,8 +38,9 @@ export interface LocatedBatch extends ScoringBatch {
 export function* scoringBatches(
   data: EncodedData,
   { needs, shape, split, place = oneWorker }: ScoringOrder,
+  lasting: Lasting = 'own',
 ): Generator<LocatedBatch, void> {
-  const assembler = new BatchAssembler(data, needs);
+  const assembler = new BatchAssembler(data, needs, shortestLists, lasting);
   const entries = data.shards(shape.set, split);
   let number = 0;
   let before = 0;

@@ -8,6 +8,7 @@ import {
   type BatchNeeds,
   type Block,
   type BlockShape,
+  type Lasting,
   type ListHeights,
 } from '../../data/batches.js';
 import type { EncodedData } from '../../data/encodedData.js';
@@ -129,8 +130,12 @@ export interface TrainingBatch {
   readonly isLast: boolean;
 }
 
-export function* trainingBatches(data: EncodedData, order: TrainingOrder): Generator<TrainingBatch, void> {
-  const assembler = new BatchAssembler(data, order.needs, order.from.heights);
+export function* trainingBatches(
+  data: EncodedData,
+  order: TrainingOrder,
+  lasting: Lasting = 'own',
+): Generator<TrainingBatch, void> {
+  const assembler = new BatchAssembler(data, order.needs, order.from.heights, lasting);
   const primary = blocksOf(order.primary, order.from.primary);
   const secondary = order.secondary && blocksOf(order.secondary, order.from.secondary);
   const epoch = data.requests(order.primary.shape.set, order.primary.split);
