@@ -5,16 +5,17 @@
  * Bins: 20 of equal mass (as many rows each as ties allow) rather than equal width, since predictions of click rates crowd near 0.
  * Source: cascade-losses-and-metrics.md §7.
  */
-import type { ScoredModel } from './scoredModel.js';
+import { probabilityOf, type ScoredModel } from './scoredModel.js';
 import { ratioOfSums, type Statistic } from './statistic.js';
 
 const calibrationBins = 20;
 
-export function pcoc({ layout, probabilities }: ScoredModel): Statistic {
+export function pcoc(model: ScoredModel): Statistic {
+  const { layout } = model;
   const predicted = new Float64Array(layout.users);
   const happened = new Float64Array(layout.users);
   for (let i = 0; i < layout.candidates; i++) {
-    predicted[layout.userOf[i]!]! += layout.weights[i]! * probabilities[i]!;
+    predicted[layout.userOf[i]!]! += layout.weights[i]! * probabilityOf(model, i);
     happened[layout.userOf[i]!]! += layout.weights[i]! * layout.set.labels[i]!;
   }
   return ratioOfSums(predicted, happened, { n: layout.candidates, leftOut: 0 });
@@ -23,7 +24,7 @@ export function pcoc({ layout, probabilities }: ScoredModel): Statistic {
 /** `edges` are the inner boundaries of the bins, ascending; a prediction on an edge belongs to the bin above it. */
 export function ece(model: ScoredModel, edges = equalMassEdges(model)): Statistic {
   const { layout } = model;
-  const binOf = Uint16Array.from(model.probabilities, (p) => binAmong(edges, p));
+  const binOf = new Uint16Array(layout.candidates).map((_, i) => binAmong(edges, probabilityOf(model, i)));
   return {
     n: layout.candidates,
     leftOut: 0,
@@ -33,7 +34,7 @@ export function ece(model: ScoredModel, edges = equalMassEdges(model)): Statisti
       let total = 0;
       for (let i = 0; i < layout.candidates; i++) {
         const weight = times[layout.userOf[i]!]! * layout.weights[i]!;
-        gaps[binOf[i]!]! += weight * (model.probabilities[i]! - layout.set.labels[i]!);
+        gaps[binOf[i]!]! += weight * (probabilityOf(model, i) - layout.set.labels[i]!);
         total += weight;
       }
       return total === 0 ? null : gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / total;
@@ -51,12 +52,13 @@ export interface CalibrationBin {
 
 /** Mean prediction against mean label in the bins of `ece`; empty bins are left out. */
 export function calibrationCurve(model: ScoredModel, edges = equalMassEdges(model)): CalibrationBin[] {
-  const { layout, probabilities } = model;
+  const { layout } = model;
   const sums = Array.from({ length: edges.length + 1 }, () => ({ weight: 0, p: 0, y: 0, n: 0 }));
   for (let i = 0; i < layout.candidates; i++) {
-    const bin = sums[binAmong(edges, probabilities[i]!)]!;
+    const p = probabilityOf(model, i);
+    const bin = sums[binAmong(edges, p)]!;
     bin.weight += layout.weights[i]!;
-    bin.p += layout.weights[i]! * probabilities[i]!;
+    bin.p += layout.weights[i]! * p;
     bin.y += layout.weights[i]! * layout.set.labels[i]!;
     bin.n++;
   }
@@ -66,12 +68,13 @@ export function calibrationCurve(model: ScoredModel, edges = equalMassEdges(mode
 }
 
 /** Inner boundaries that give each bin about the same number of rows; equal predictions stay together. */
-export function equalMassEdges({ ascending, probabilities }: ScoredModel, bins = calibrationBins): number[] {
+export function equalMassEdges(model: ScoredModel, bins = calibrationBins): number[] {
+  const { ascending } = model;
   const edges: number[] = [];
   for (let b = 1; b < bins; b++) {
     const place = ascending[Math.floor((b * ascending.length) / bins)];
     if (place === undefined) break;
-    const edge = probabilities[place]!;
+    const edge = probabilityOf(model, place);
     if (edge > (edges.at(-1) ?? -1)) edges.push(edge);
   }
   return edges;

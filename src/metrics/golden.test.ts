@@ -8,7 +8,7 @@ import { logLoss, normalisedEntropy } from './logLoss.js';
 import { ndcg, normalisedGain, teacherNdcg } from './ndcg.js';
 import { ascendingOrder, groupedDescending } from './order.js';
 import { pairAccuracy } from './pairAccuracy.js';
-import { pairCountsByRequest } from './pairCounts.js';
+import { fromPairCounts, type PairCounts } from './pairCounts.js';
 import { recall, teacherRecall } from './recall.js';
 import { scoredModel, type ScoredModel } from './scoredModel.js';
 import { layoutOf, type Grades } from './scoredSet.js';
@@ -239,15 +239,19 @@ describe('pairs', () => {
 
   it("have the golden counts and Kendall's tau-b", () => {
     const { scored, grades } = graded([0.9, 0.7, 0.7, 0.2, 0.1], [5, 4, 3, 3, 1]);
-    const [counts] = pairCountsByRequest(scored, grades);
-    expect(counts).toEqual({
+    const expected: PairCounts = {
       pairs: 10,
       concordant: 8,
       discordant: 0,
       tiedScores: 1,
       tiedGrades: 1,
       tiedBoth: 0,
+    };
+    const counted = fromPairCounts(scored, grades, (counts) => {
+      expect(counts).toEqual(expected);
+      return counts.concordant;
     });
+    expect([...counted]).toEqual([8]);
     expect(value(kendallTau(scored, grades))).toBeCloseTo(0.888889, 6);
   });
 

@@ -3,15 +3,16 @@
  *   τ_b = (C − D) / √((n0 − T_x)(n0 − T_y)),   n0 = n (n − 1) / 2, T = tied pairs of a side
  * Mean over requests; those where a side is constant have no order and are left out. Source: cascade-losses-and-metrics.md §7.
  */
-import { pairCountsByRequest } from './pairCounts.js';
+import { fromPairCounts } from './pairCounts.js';
 import type { ScoredModel } from './scoredModel.js';
 import type { Grades } from './scoredSet.js';
 import { meanOverRequests, type Statistic } from './statistic.js';
 
 export function kendallTau(model: ScoredModel, grades: Grades): Statistic {
   const { layout } = model;
-  const ofRequest = Float64Array.from(
-    pairCountsByRequest(model, grades),
+  const ofRequest = fromPairCounts(
+    model,
+    grades,
     ({ pairs, concordant, discordant, tiedScores, tiedGrades }) =>
       (concordant - discordant) / Math.sqrt((pairs - tiedScores) * (pairs - tiedGrades)), // 0 / 0 = NaN = left out
   );

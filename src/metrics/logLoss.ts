@@ -4,7 +4,7 @@
  *   NE      = logloss / entropy of the base rate: below 1 = better than predicting the mean everywhere
  * NE is undefined when all rows are of one class. Source: cascade-losses-and-metrics.md §7.
  */
-import type { ScoredModel } from './scoredModel.js';
+import { probabilityOf, type ScoredModel } from './scoredModel.js';
 import { ratioOfSums, weightedSum, type Statistic } from './statistic.js';
 
 const clip = 1e-7;
@@ -31,13 +31,14 @@ export function normalisedEntropy(model: ScoredModel): Statistic {
 }
 
 /** [user] each */
-function sumsByUser({ layout, probabilities }: ScoredModel) {
+function sumsByUser(model: ScoredModel) {
+  const { layout } = model;
   const { users, userOf, weights, set } = layout;
   const loss = new Float64Array(users);
   const weight = new Float64Array(users);
   const positive = new Float64Array(users);
   for (let i = 0; i < layout.candidates; i++) {
-    const p = Math.min(1 - clip, Math.max(clip, probabilities[i]!));
+    const p = Math.min(1 - clip, Math.max(clip, probabilityOf(model, i)));
     const user = userOf[i]!;
     loss[user]! -= weights[i]! * Math.log(set.labels[i] ? p : 1 - p);
     weight[user]! += weights[i]!;

@@ -28,7 +28,8 @@ export function normalisedGain(
   k: number,
 ): Statistic {
   const { offsets, user } = layout.set;
-  const gains = new Float64Array(grades.values).map(gainOf);
+  const gains = new Float64Array(layout.candidates);
+  for (let i = 0; i < gains.length; i++) gains[i] = gainOf(grades.values[i]!);
   const ofRequest = new Float64Array(layout.requests).fill(Number.NaN);
   for (let r = 0; r < layout.requests; r++) {
     const from = offsets[r]!;

@@ -19,15 +19,19 @@ export interface PairCounts {
   readonly tiedBoth: number;
 }
 
-/** The counts of every request. */
-export function pairCountsByRequest(model: ScoredModel, grades: Grades): PairCounts[] {
+/** [request] what follows from the counts of each. */
+export function fromPairCounts(
+  model: ScoredModel,
+  grades: Grades,
+  valueOf: (counts: PairCounts) => number,
+): Float64Array {
   const { requestOf, requests, set } = model.layout;
   // Ascending by score, and by grade where scores are equal: the sort is stable and starts from ascending grades.
   const byGrade = grades.bestFirst.slice().reverse();
   const order = grouped(ascendingOrder(model.scores.values, byGrade), requestOf, set.offsets);
-  return Array.from({ length: requests }, (_, r) => {
+  return new Float64Array(requests).map((_, r) => {
     const places = order.subarray(set.offsets[r], set.offsets[r + 1]);
-    return pairCounts(pick(model.scores.values, places), pick(grades.values, places));
+    return valueOf(pairCounts(pick(model.scores.values, places), pick(grades.values, places)));
   });
 }
 

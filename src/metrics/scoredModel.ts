@@ -9,9 +9,11 @@ export interface ScoredModel {
   readonly scores: Grades;
   /** [candidate] all candidates in ascending order of score. */
   readonly ascending: Uint32Array;
-  /** [candidate] sigmoid of the logits. */
-  readonly probabilities: Float64Array;
 }
+
+/** Of a candidate; computed whenever it is asked for, as all of a set's would be 8 bytes a candidate. */
+export const probabilityOf = ({ scores }: ScoredModel, candidate: number): number =>
+  sigmoid(scores.values[candidate]!);
 
 /** `name` is said when a score is not a finite number. */
 export function scoredModel(layout: Layout, logits: Float32Array, name = 'model'): ScoredModel {
@@ -27,7 +29,6 @@ export function scoredModel(layout: Layout, logits: Float32Array, name = 'model'
       bestFirst: groupedDescending(ascending, layout.requestOf, layout.set.offsets),
     },
     ascending,
-    probabilities: new Float64Array(logits).map(sigmoid),
   };
 }
 

@@ -14,7 +14,7 @@ import { columnsOf } from '../data/columns.js';
 import type { SetName } from '../data/encodedData.js';
 import { writeBatches } from '../data/parquet.js';
 import type { Split } from '../data/shards.js';
-import { returnGarbage } from '../memory.js';
+import { returnGarbage, returnGarbageAtTimes } from '../memory.js';
 import { metricSchema, type MetricRow, type ModelName } from '../metrics/metricRow.js';
 import { decimals } from '../metrics/numbers.js';
 import { withoutGaps } from '../metrics/scoredSet.js';
@@ -47,6 +47,7 @@ export async function evaluate(stage: Stage, config: Config): Promise<StageResul
       returnGarbage();
       await scores.write(scored);
       judged.push(await judge(bench, scored));
+      returnGarbageAtTimes(); // what the set was sorted in
     }
   }
   bench.endBatches();
