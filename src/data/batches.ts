@@ -328,16 +328,16 @@ class NamedArrays {
   constructor(private readonly arrays: ReusedArrays) {}
 
   int(name: string, shape: readonly number[], fill = 0): Int32Array {
-    return this.add(name, shape, 'int32', this.arrays.int(name, length(shape), fill));
+    return this.add(name, shape, 'int32', this.arrays.int(name, length(shape)).fill(fill));
   }
 
   float(name: string, shape: readonly number[]): Float32Array {
-    return this.add(name, shape, 'float32', this.arrays.float(name, length(shape)));
+    return this.add(name, shape, 'float32', this.arrays.float(name, length(shape)).fill(0));
   }
 
   /** Whole numbers that are no tensor. */
   list(name: string, length: number): Int32Array {
-    return this.arrays.int(name, length);
+    return this.arrays.int(name, length).fill(0);
   }
 
   private add<T extends TensorData>(

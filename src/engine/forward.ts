@@ -4,7 +4,6 @@ import { internal } from '../errors.js';
 import { letGo } from '../memory.js';
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type TensorData } from './compile.js';
-import { SpareArrays } from './denseState.js';
 import type { Device } from './devices/device.js';
 import type { ModelState } from './state.js';
 import {
@@ -14,6 +13,7 @@ import {
   type TracedModel,
   type TracedModels,
 } from './gradients.js';
+import { ReusedArrays } from './reusedArrays.js';
 import { bytesOf } from './stepReport.js';
 import type { TensorSpec } from './trace/index.js';
 
@@ -28,7 +28,7 @@ export class Forward {
   readonly busy = new BusyClock();
   readonly compiling = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
-  private readonly spare = new SpareArrays();
+  private readonly spare = new ReusedArrays();
 
   constructor(
     private readonly name: string,
@@ -45,7 +45,7 @@ export class Forward {
       const ran = this.busy.start();
       const feeds: Record<string, TensorData> = {};
       for (const [name, { vector, table }] of Object.entries(models)) {
-        const rows = this.spare.of(name, batch.rowIds.length * table.width);
+        const rows = this.spare.float(name, batch.rowIds.length * table.width);
         table.gather(batch.rowIds, batch.rowIds.length, rows);
         feeds[`vector:${name}`] = vector;
         feeds[`rows:${name}`] = rows;

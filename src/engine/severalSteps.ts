@@ -6,18 +6,19 @@
 import type { BusyClock } from './busyClock.js';
 import { compile, type Feeds, type Specs, type TensorData } from './compile.js';
 import { plainName, size } from './compiledGraph.js';
-import { denseFeeds, SpareArrays } from './denseState.js';
+import { denseFeeds, takeDense } from './denseState.js';
 import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
 import { LatestGraph } from './latestGraph.js';
 import { recordStep, stepInputs, type StepPlaces } from './recordStep.js';
 import { repeated } from './repeated.js';
+import { ReusedArrays } from './reusedArrays.js';
 import { bytesOf, isFiniteStep, stepReport, type StepReport } from './stepReport.js';
 import { idsInput } from './tables/recordedRows.js';
 import { RunTables } from './tables/runTables.js';
 
 export class SeveralSteps {
   private readonly compiled = new LatestGraph();
-  private readonly spare = new SpareArrays();
+  private readonly spare = new ReusedArrays();
   private readonly tables: RunTables;
 
   constructor(
@@ -46,7 +47,10 @@ export class SeveralSteps {
     const into = Object.fromEntries(
       graph.graph.outputs.map(({ name, shape }) => {
         const key = plainName(name);
-        return [key, key.startsWith('new:') ? spare.of(key, size(shape)) : new Float32Array(batches.length)];
+        return [
+          key,
+          key.startsWith('new:') ? spare.float(key, size(shape)) : new Float32Array(batches.length),
+        ];
       }),
     );
     const ran = clocks.busy.start();
@@ -56,7 +60,7 @@ export class SeveralSteps {
     if (!places.every((at) => isFiniteStep(outputs, at))) return null;
     const moved = clocks.busy.start();
     tables.accept(outputs);
-    spare.takeDense(options, outputs);
+    takeDense(options, outputs, spare);
     moved();
     const bytes = bytesOf(Object.values(feeds)) + bytesOf(Object.values(outputs));
     return places.map((at) => stepReport(outputs, bytes / batches.length, at));

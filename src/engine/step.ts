@@ -5,18 +5,19 @@
  * a device that can keep both they stay there, and so do embedding tables where they fit (deviceState.ts). Either way nothing is written
  * before the step is known to be finite, so that the state before it is still there to be looked at.
  */
+import { letGo } from '../memory.js';
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type Feeds, type TensorData } from './compile.js';
 import { plainName, size, type DeviceArrays } from './compiledGraph.js';
-import { denseFeeds, SpareArrays } from './denseState.js';
+import { denseFeeds, takeDense } from './denseState.js';
 import { keepsArrays } from './devices/deviceCopies.js';
 import { DeviceState } from './devices/deviceState.js';
 import type { DeviceTables } from './devices/deviceTables.js';
 import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
-import { letGo } from '../memory.js';
 import { LatestGraph } from './latestGraph.js';
 import { reportNonFinite } from './nonFinite.js';
 import { recordStep, stepInputs } from './recordStep.js';
+import { ReusedArrays } from './reusedArrays.js';
 import { SeveralSteps } from './severalSteps.js';
 import type { ModelState } from './state.js';
 import { bytesOf, isFiniteStep, stepReport, type StepReport } from './stepReport.js';
@@ -30,7 +31,7 @@ export class TrainingStep {
   readonly compiling = new BusyClock();
   private readonly compiled = new LatestGraph();
   /** The arrays of the step before last, written by the next step. */
-  private readonly spare = new SpareArrays();
+  private readonly spare = new ReusedArrays();
 
   private readonly workers: Workers;
   private readonly sums: BatchSums;
@@ -92,7 +93,7 @@ export class TrainingStep {
     for (const { name, type, shape } of graph.graph.outputs) {
       const key = plainName(name);
       if (type === 'float32' && /^(new|gradient):/.test(key) && !(this.there && key.startsWith('new:')))
-        into[key] = this.spare.of(key, size(shape));
+        into[key] = this.spare.float(key, size(shape));
     }
     const ran = this.busy.start();
     const own = await graph.run(feeds, into, there);
@@ -113,9 +114,9 @@ export class TrainingStep {
     this.update(step, rows, outputs, scalars, report.gradientNorm);
     this.tables?.accept(batch, step);
     if (this.there) this.there.accept();
-    else if (!this.onHost) this.spare.takeDense(options, outputs);
+    else if (!this.onHost) takeDense(options, outputs, this.spare);
     moved();
-    letGo(leftBy(batch, own));
+    letGo(bytesOf(Object.values(own))); // copies that the binding of ONNX Runtime makes of outputs, for nobody
     return report;
   }
 
@@ -146,7 +147,7 @@ export class TrainingStep {
     const { rowIds } = batch;
     const feeds: Record<string, TensorData> = {};
     const add = (name: string, { table }: ModelState) => {
-      const into = this.spare.of(`gathered:rows:${name}`, rowIds.length * table.width);
+      const into = this.spare.float(`gathered:rows:${name}`, rowIds.length * table.width);
       table.gather(rowIds, rowIds.length, into);
       feeds[`rows:${name}`] = into;
     };
@@ -202,10 +203,6 @@ export class TrainingStep {
 
 const batchFeeds = ({ tensors }: FeedBatch): Feeds =>
   Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [`batch:${name}`, data]));
-
-/** Bytes of what is garbage after a step: its batch, and the copies that the binding of ONNX Runtime makes of outputs, for nobody. */
-const leftBy = ({ tensors }: FeedBatch, outputs: Readonly<Record<string, TensorData>>): number =>
-  bytesOf([...Object.values(tensors).map(({ data }) => data), ...Object.values(outputs)]);
 
 /** Of a vector, which is one long row. */
 const fromItsStart = Uint32Array.of(0);

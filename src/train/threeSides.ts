@@ -117,7 +117,9 @@ function withItemStates(
   for (const [name, { width, values }] of Object.entries(items)) {
     const isInteger = values instanceof Int32Array;
     const length = requests * candidates * width;
-    const data: TensorData = isInteger ? arrays.int(name, length) : arrays.float(name, length);
+    const data: TensorData = isInteger
+      ? arrays.int(name, length).fill(0)
+      : arrays.float(name, length).fill(0);
     for (let r = 0; r < filled; r++) {
       itemsOf(r).forEach((item, c) => {
         data.set(values.subarray(item * width, (item + 1) * width), (r * candidates + c) * width);
