@@ -16,7 +16,7 @@ import { trainingBatches, type TrainingBatch } from './trainingBatches.js';
 
 /** Batches of a row that are made and not taken. */
 const ahead = 8;
-/** The shortest steps take as long; five of them last until the thread has looked. */
+/** The shortest steps take as long; eight of them last until the thread has looked. */
 const lookEveryMs = 4;
 
 interface Row {
