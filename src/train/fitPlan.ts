@@ -10,7 +10,6 @@ import type { Workers } from '../engine/workers/workers.js';
 import type { Progress } from '../run/progress.js';
 import type { BatchMaker } from './batches/batchMaker.js';
 import type { BlockSource, StreamPosition } from './batches/trainingBatches.js';
-import type { ItemEncoder } from './itemEncoding.js';
 
 export interface FitPlan {
   /** Names the training in progress, logs and checkpoints. */
@@ -42,8 +41,12 @@ export interface FitPlan {
       models: Readonly<Record<string, TrainedModel>>,
       step: number,
     ): Promise<Readonly<Record<string, number>>>;
-    /** What has the engine encode items for it; it is released when training ends. */
-    readonly encoder?: ItemEncoder;
+    /** What has the engine work for it, such as on items that are encoded; it is released when training ends. */
+    readonly encoder?: {
+      readonly engineMs: number;
+      readonly compileMs: number;
+      release(): Promise<void>;
+    };
   };
   /** What else is measured at the end of each epoch, by name; it changes nothing. */
   readonly measure?: {
