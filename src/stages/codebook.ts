@@ -40,7 +40,8 @@ const kmeansSample = 20_000;
 export async function trainCodebook(stage: Stage, config: Config): Promise<StageResult> {
   const vectors = await writeItemVectors(stage, config);
   if (vectors) await stage.workers.meet(); // the others read what was written
-  const bench = await Workbench.open(stage, config, vectors?.path);
+  const warmsUp = config.distill.student.kind === 'tarq';
+  const bench = await Workbench.open(stage, config, vectors?.path, warmsUp);
   const { state, logs } = await firstCodes(bench);
   bench.endBatches();
   await stage.write('student.safetensors', (path) => writeModel(path, state));

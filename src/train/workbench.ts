@@ -35,9 +35,17 @@ export class Workbench {
     readonly baseLogit: number,
   ) {}
 
-  /** `vectors`: the file of the user's own item vectors, for stages whose models code items by them. */
-  static async open(stage: Stage, config: Config, vectors?: string | null): Promise<Workbench> {
-    const thread = startBatchThread();
+  /**
+   * `vectors`: the file of the user's own item vectors, for stages whose models code items by them. `makesBatches`: whether the stage trains
+   * or scores, for which a thread is started.
+   */
+  static async open(
+    stage: Stage,
+    config: Config,
+    vectors?: string | null,
+    makesBatches = true,
+  ): Promise<Workbench> {
+    const thread = makesBatches ? startBatchThread() : null;
     if (thread) stage.closeLater(thread);
     const transformPath = await stage.read('samples', 'transform.json');
     await stage.readTable('samples', 'encoded');
