@@ -1,5 +1,6 @@
 /** The golden values of cascade-losses-and-metrics.md §9.6 that concern these metrics, to 1e-6 (1e-5 through float32 logits). */
 import { describe, expect, it } from 'vitest';
+import { RandomStream } from '../engine/random.js';
 import { auc, pooledAuc } from './auc.js';
 import { calibrationCurve, ece, equalMassEdges, pcoc } from './calibration.js';
 import { gauc, requestAuc } from './groupedAuc.js';
@@ -61,18 +62,24 @@ describe('AUC', () => {
     expect(auc(new Uint8Array(0), new Float32Array(0))).toBeNull();
   });
 
+  it('is the same for early stopping as for evaluation, with scores of both signs and many ties', () => {
+    const stream = RandomStream.of(5, 'scores');
+    const s = Array.from({ length: 999 }, () => Math.fround((stream.below(200) - 100) / 7));
+    const y = s.map((score) => (stream.uniform() < 0.4 + score / 50 ? 1 : 0));
+    const scores = Float32Array.from([...s, 1e-45, -1e-45, 3e38]);
+    const labels = Uint8Array.from([...y, 0, 1, 0]);
+    expect(auc(labels, scores)).toBe(value(pooledAuc(model({ y: [...labels], s: [...scores] }))));
+    expect([...scores]).toEqual([...s, ...Float32Array.of(1e-45, -1e-45, 3e38)]);
+  });
+
   it('takes 0 and −0 for the same score', () => {
     expect(auc(Uint8Array.of(1, 0), Float32Array.of(-0, 0))).toBe(0.5);
     expect(auc(Uint8Array.of(1, 0), Float32Array.of(0, -0))).toBe(0.5);
   });
 
   it('counts a row of weight 3 as three rows, and one of weight 0 not at all', () => {
-    const weighted = auc(
-      Uint8Array.of(1, 0, 0, 1),
-      Float32Array.of(0.5, 0.4, 0.6, 0.1),
-      Float32Array.of(1, 3, 1, 0),
-    );
-    expect(weighted).toBe(0.75);
+    const weighted = pooledAuc(model({ y: [1, 0, 0, 1], s: [0.5, 0.4, 0.6, 0.1], weights: [1, 3, 1, 0] }));
+    expect(value(weighted)).toBe(0.75);
   });
 });
 
