@@ -34,12 +34,15 @@ function write(folder: string, set: SetName, item: number, requests: number): Sh
   return { file, split: 'train', requests, candidates: requests, positives: 0, maxCandidates: 1 };
 }
 
-it('has as many shards of a set in memory as a window has, and reads others over them', async () => {
+it('has as many shards of a set and split in memory as a window has, and reads others over them', async () => {
   const folder = await temporaryFolder();
   const data = new EncodedData({ ...testData().opened, folder });
   const entries = Array.from({ length: shardsPerWindow + 2 }, (_, i) => write(folder, 'a', i, 100 - i));
-  const other = write(folder, 'b', 0, 30);
-  const ofB = data.shard(other);
+  const others = [
+    write(folder, 'b', 0, 30),
+    { ...write(folder, 'a', shardsPerWindow + 2, 30), split: 'validation' as const },
+  ];
+  const ofOthers = others.map((entry) => data.shard(entry));
   const open = entries.slice(0, shardsPerWindow).map((entry) => data.shard(entry));
   expect(open.map(({ items }) => items[0])).toEqual([...open.keys()]);
 
@@ -49,11 +52,19 @@ it('has as many shards of a set in memory as a window has, and reads others over
   expect(next.items.buffer).toBe(buffer);
   expect(next.items).toEqual(new Int32Array(100 - shardsPerWindow).fill(shardsPerWindow));
   expect(data.shard(entries[0]!)).toBe(open[0]);
-  expect(data.shard(other)).toBe(ofB);
   for (const [i, entry] of entries.entries())
     expect(data.shard(entry).items).toEqual(new Int32Array(100 - i).fill(i));
+  others.forEach((entry, i) => {
+    expect(data.shard(entry)).toBe(ofOthers[i]);
+  });
+  const last = data.shard(entries.at(-1)!);
 
-  data.keep([other]);
-  expect(data.shard(other)).toBe(ofB);
-  expect(data.shard(entries[0]!)).not.toBe(open[0]);
+  data.letGo({ set: 'a', split: 'validation' });
+  expect(data.shard(others[0]!)).toBe(ofOthers[0]);
+  expect(data.shard(others[1]!)).not.toBe(ofOthers[1]);
+  expect(data.shard(entries.at(-1)!)).toBe(last);
+
+  data.letGo();
+  expect(data.shard(others[0]!)).not.toBe(ofOthers[0]);
+  expect(data.shard(entries.at(-1)!)).not.toBe(last);
 });

@@ -39,8 +39,13 @@ const collectedBytes = 2 ** 23;
 /** More than a shard's bytes, so that the next one, of as many requests, fits in its place. */
 const room = 17 / 16;
 
-interface OpenShard {
+/** What is read in rows of batches of its own. */
+interface Part {
   readonly set: SetName;
+  readonly split: Split;
+}
+
+interface OpenShard extends Part {
   readonly shard: TrainingShard;
   readonly memory: ArrayBuffer;
   /** When it was last asked for, counted in calls. */
@@ -60,7 +65,7 @@ export class EncodedData {
   /** Of a shard that was let go of, for the next one to be read. */
   private spare: ArrayBuffer | null = null;
   /** Bytes of shards since the last collection. */
-  private letGo = 0;
+  private forgotten = 0;
 
   constructor(readonly opened: OpenedData) {
     ({
@@ -88,8 +93,8 @@ export class EncodedData {
   }
 
   /**
-   * A shard. Its arrays may be read until others of the set are asked for, as many as a window has, or `keep` is told of others: those that
-   * are read next are written over it.
+   * A shard. Its arrays may be read until others of its set and split are asked for, as many as a window has, or it is let go of: those
+   * that are read next are written over it.
    */
   shard(entry: ShardEntry): TrainingShard {
     const asked = this.calls++;
@@ -98,30 +103,26 @@ export class EncodedData {
       known.asked = asked;
       return known.shard;
     }
-    const set = entry.file.startsWith('a/') ? 'a' : 'b';
-    const ofSet = [...this.open].filter(([, open]) => open.set === set);
-    if (ofSet.length >= shardsPerWindow)
-      this.close(ofSet.reduce((one, other) => (other[1].asked < one[1].asked ? other : one))[0]);
+    const part: Part = { set: entry.file.startsWith('a/') ? 'a' : 'b', split: entry.split };
+    const ofPart = [...this.open].filter(([, open]) => isOf(open, part));
+    if (ofPart.length >= shardsPerWindow)
+      this.close(ofPart.reduce((one, other) => (other[1].asked < one[1].asked ? other : one))[0]);
     let memory = new ArrayBuffer(0);
     const memoryOf = (bytes: number) => (memory = this.memoryOf(bytes));
     const shard = readTrainingShard(join(this.opened.folder, entry.file), memoryOf);
-    this.open.set(entry.file, { set, shard, memory, asked });
+    this.open.set(entry.file, { ...part, shard, memory, asked });
     return shard;
   }
 
-  /** Lets go of every shard but these. */
-  keep(entries: readonly ShardEntry[]): void {
-    const kept = new Set(entries.map((entry) => entry.file));
-    for (const file of this.open.keys()) if (!kept.has(file)) this.close(file);
-    if (this.letGo < collectedBytes) return;
-    collectAll();
-    this.letGo = 0;
+  /** Lets go of the shards of a set's split, or of all. */
+  letGo(part?: Part): void {
+    for (const [file, open] of this.open) if (!part || isOf(open, part)) this.close(file);
   }
 
   private close(file: string): void {
     const { memory } = this.open.get(file)!;
     this.open.delete(file);
-    this.letGo += this.spare?.byteLength ?? 0;
+    this.forget(this.spare);
     this.spare = memory;
   }
 
@@ -129,7 +130,16 @@ export class EncodedData {
     const { spare } = this;
     this.spare = null;
     if (spare && spare.byteLength >= bytes) return spare;
-    this.letGo += spare?.byteLength ?? 0;
+    this.forget(spare);
     return new ArrayBuffer(Math.ceil(bytes * room));
   }
+
+  private forget(memory: ArrayBuffer | null): void {
+    this.forgotten += memory?.byteLength ?? 0;
+    if (this.forgotten < collectedBytes) return;
+    collectAll();
+    this.forgotten = 0;
+  }
 }
+
+const isOf = (one: Part, { set, split }: Part) => one.set === set && one.split === split;

@@ -126,7 +126,7 @@ async function scoreSetB(
     const itemIds = BigInt64Array.from(items, (item) => data.items.ids[item]!);
     const scores = { logit, rank: teacherRanks(offsets, logit, itemIds) };
     await stage.write(teacherFile(entry), (path) => writeTeacherScores(path, offsets, scores));
-    data.keep([]);
+    data.letGo();
     task.update(done + 1);
   }
   task.end();

@@ -29,7 +29,7 @@ export function trainingItems(data: EncodedData): number[] {
   const seen = new Uint8Array(data.items.count);
   for (const entry of data.shards('a', 'train')) {
     for (const item of data.shard(entry).items) seen[item] = 1;
-    data.keep([]);
+    data.letGo();
   }
   return Array.from(seen.keys()).filter((item) => seen[item] === 1);
 }

@@ -46,7 +46,7 @@ export function openSplit(data: EncodedData, set: SetName, split: Split): Scored
     result.weight.set(shard.weight, candidate);
     request += shard.requests;
     candidate += shard.items.length;
-    data.keep([]);
+    data.letGo({ set, split });
   }
   return result;
 }
@@ -60,7 +60,7 @@ export function splitLabels(data: EncodedData, set: SetName, split: Split): Uint
     const { label } = data.shard(entry);
     labels.set(label, at);
     at += label.length;
-    data.keep([]);
+    data.letGo({ set, split });
   }
   return labels;
 }

@@ -83,7 +83,7 @@ function makeDue(): boolean {
 function end(row: number): void {
   if (!rows.delete(row) || rows.size > 0) return;
   used.length = 0;
-  data.keep([]);
+  data.letGo();
   returnGarbage();
 }
 

@@ -56,6 +56,6 @@ export function* scoringBatches(
         before += offsets[row + 1]! - offsets[row]!;
       }
     }
-    data.keep([]);
+    data.letGo({ set: shape.set, split });
   }
 }

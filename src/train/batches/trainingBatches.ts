@@ -37,8 +37,6 @@ const startOfSet: Position = { epoch: 0, requests: 0 };
 /** The requests of a set in training order, over and over. */
 class RequestReader {
   private window: readonly RequestRef[] = [];
-  /** Shards that the present window reads. */
-  open: readonly ShardEntry[] = [];
   private at = 0;
   private windows: Generator<readonly RequestRef[]>;
 
@@ -64,7 +62,6 @@ class RequestReader {
         const window = this.windows.next();
         if (window.done) break;
         this.window = window.value;
-        this.open = [...new Set(this.window.map((ref) => ref.shard))].map((shard) => this.entries[shard]!);
         this.at = 0;
       }
       const part = this.window.slice(this.at, this.at + count - taken.length);
@@ -83,7 +80,6 @@ class RequestReader {
 
   private openEpoch() {
     this.window = [];
-    this.open = [];
     this.at = 0;
     return epochWindows(this.entries, this.requests, {
       seed: this.seed,
@@ -156,7 +152,6 @@ export function* trainingBatches(
     }
     const blocks = [primary.block(refs), ...(secondary ? [secondary.block(goingRound(secondary))] : [])];
     const batch = assembler.assemble(blocks);
-    data.keep([...primary.reader.open, ...(secondary?.reader.open ?? [])]);
     yield { batch, position: position(), isLast: false };
   }
 
