@@ -7,6 +7,7 @@ import { compile, type CompiledGraph, type TensorData } from './compile.js';
 import type { Device } from './devices/device.js';
 import type { ModelState } from './state.js';
 import {
+  batchInput,
   withPrefix,
   type BatchTensors,
   type FeedBatch,
@@ -50,7 +51,7 @@ export class Forward {
         feeds[`vector:${name}`] = vector;
         feeds[`rows:${name}`] = rows;
       }
-      for (const [name, { data }] of Object.entries(batch.tensors)) feeds[`batch:${name}`] = data;
+      for (const [name, { data }] of Object.entries(batch.tensors)) feeds[batchInput(name)] = data;
       const outputs = await graph.run(feeds);
       ran();
       letGo(bytesOf(Object.values(outputs)));
@@ -72,7 +73,7 @@ export class Forward {
       specs[`vector:${name}`] = { shape: [layout.size], dtype: 'float32' };
       specs[`rows:${name}`] = { shape: [batch.rowIds.length, table.width], dtype: 'float32' };
     }
-    for (const [name, { spec }] of Object.entries(batch.tensors)) specs[`batch:${name}`] = spec;
+    for (const [name, { spec }] of Object.entries(batch.tensors)) specs[batchInput(name)] = spec;
     const key = JSON.stringify(specs);
     const known = this.compiled.get(key);
     if (known) return known;

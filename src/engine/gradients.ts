@@ -129,6 +129,15 @@ export interface StepOptions {
   readonly withoutPasses?: readonly string[];
 }
 
+const batchInputs = new Map<string, string>();
+
+/** The name under which a graph is fed a batch's tensor. Each is made once: a text that is new has to be hashed at every look-up. */
+export function batchInput(tensor: string): string {
+  let name = batchInputs.get(tensor);
+  if (name === undefined) batchInputs.set(tensor, (name = `batch:${tensor}`));
+  return name;
+}
+
 /** Inputs whose name starts with `prefix`, without it. */
 export function withPrefix(tensors: BatchTensors, prefix: string): BatchTensors {
   return Object.fromEntries(

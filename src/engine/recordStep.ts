@@ -6,6 +6,7 @@
 import { tf } from './tf.js';
 import type { Specs } from './compiledGraph.js';
 import {
+  batchInput,
   recordGradients,
   withPrefix,
   type BatchTensors,
@@ -44,7 +45,7 @@ export function stepInputs(options: StepOptions, batch: FeedBatch, { onHost, tab
   }
   for (const [name, state] of Object.entries(options.frozen)) model(name, state);
   Object.assign(specs, tables?.specs(batch));
-  for (const [name, { spec }] of Object.entries(batch.tensors)) specs[`batch:${name}`] = spec;
+  for (const [name, { spec }] of Object.entries(batch.tensors)) specs[batchInput(name)] = spec;
   if (onHost) return specs;
   for (const name of Object.keys(options.optimizer.scalars(1, 1)))
     specs[`scalar:${name}`] = { shape: [], dtype: 'float32' };

@@ -7,7 +7,7 @@ import type { BusyClock } from './busyClock.js';
 import { compile, type Feeds, type Specs, type TensorData } from './compile.js';
 import { plainName, size } from './compiledGraph.js';
 import { denseFeeds, takeDense } from './denseState.js';
-import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
+import { batchInput, type BatchTensors, type FeedBatch, type StepOptions } from './gradients.js';
 import { LatestGraph } from './latestGraph.js';
 import { recordStep, stepInputs, type StepPlaces } from './recordStep.js';
 import { repeated } from './repeated.js';
@@ -114,7 +114,7 @@ function stacked(batches: readonly FeedBatch[]): Feeds {
     batches.forEach(({ tensors }, i) => {
       array.set(tensors[name]!.data, i * length);
     });
-    all[`batch:${name}`] = array;
+    all[batchInput(name)] = array;
   }
   return all;
 }

@@ -13,7 +13,7 @@ import { denseFeeds, takeDense } from './denseState.js';
 import { keepsArrays } from './devices/deviceCopies.js';
 import { DeviceState } from './devices/deviceState.js';
 import type { DeviceTables } from './devices/deviceTables.js';
-import type { BatchTensors, FeedBatch, StepOptions } from './gradients.js';
+import { batchInput, type BatchTensors, type FeedBatch, type StepOptions } from './gradients.js';
 import { LatestGraph } from './latestGraph.js';
 import { reportNonFinite } from './nonFinite.js';
 import { recordStep, stepInputs } from './recordStep.js';
@@ -44,6 +44,7 @@ export class TrainingStep {
   readonly tables: DeviceTables | null;
   /** Takes runs of steps, where nothing stays and a run has several. */
   private readonly several: SeveralSteps | null;
+  private outputsOf: { readonly graph: CompiledGraph; readonly large: LargeOutputs } | null = null;
 
   constructor(private readonly options: StepOptions) {
     const { device, optimizerOn, workers = oneWorker, stepsPerRun = 1 } = options;
@@ -82,7 +83,7 @@ export class TrainingStep {
     const gathered = this.busy.start();
     const rowFeeds = this.tables?.feeds(batch, step) ?? this.presentRows(batch, step);
     gathered();
-    const feeds: Record<string, TensorData> = { ...this.denseFeeds, ...batchFeeds(batch), ...rowFeeds };
+    const feeds = this.feedsOf(batch, rowFeeds);
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
     const shared =
       workers.size > 1 ? await this.sums.of(stepInputs(options, batch, this), feeds, batch.rowCount) : null;
@@ -90,11 +91,7 @@ export class TrainingStep {
     const graph = await this.compileFor(batch, shared?.sums);
 
     const into: Record<string, TensorData> = {};
-    for (const { name, type, shape } of graph.graph.outputs) {
-      const key = plainName(name);
-      if (type === 'float32' && /^(new|gradient):/.test(key) && !(this.there && key.startsWith('new:')))
-        into[key] = this.spare.float(key, size(shape));
-    }
+    for (const [key, length] of this.largeOutputs(graph)) into[key] = this.spare.float(key, length);
     const ran = this.busy.start();
     const own = await graph.run(feeds, into, there);
     ran();
@@ -104,9 +101,7 @@ export class TrainingStep {
     const report = this.reportOf(feeds, there?.read ?? {}, outputs);
     if (!isFiniteStep(outputs)) {
       await this.toHost();
-      const shown = this.tables
-        ? { ...this.denseFeeds, ...batchFeeds(batch), ...this.presentRows(batch, step) }
-        : feeds;
+      const shown = this.tables ? this.feedsOf(batch, this.presentRows(batch, step)) : feeds;
       await reportNonFinite({ ...options, workers, step, batch, feeds: shown, outputs: own });
     }
     const moved = this.busy.start();
@@ -136,8 +131,10 @@ export class TrainingStep {
     await this.sums.release();
   }
 
-  private get denseFeeds(): Feeds {
-    return denseFeeds(this.options, !this.onHost);
+  private feedsOf({ tensors }: FeedBatch, rows: Feeds): Record<string, TensorData> {
+    const feeds: Record<string, TensorData> = { ...denseFeeds(this.options, !this.onHost), ...rows };
+    for (const name in tensors) feeds[batchInput(name)] = tensors[name]!.data;
+    return feeds;
   }
 
   /** The batch's rows of all models as they are before `step`, gathered from the host's tables. */
@@ -179,9 +176,22 @@ export class TrainingStep {
     }
   }
 
+  /** The outputs of a graph that are written to the step's own arrays, with their lengths. */
+  private largeOutputs(graph: CompiledGraph): LargeOutputs {
+    if (this.outputsOf?.graph !== graph) {
+      const large = graph.graph.outputs
+        .map(({ name, type, shape }) => ({ key: plainName(name), type, length: size(shape) }))
+        .filter(({ key, type }) => type === 'float32' && /^(new|gradient):/.test(key))
+        .filter(({ key }) => !(this.there && key.startsWith('new:')))
+        .map(({ key, length }) => [key, length] as const);
+      this.outputsOf = { graph, large };
+    }
+    return this.outputsOf.large;
+  }
+
   private reportOf(feeds: Feeds, there: DeviceArrays, outputs: Readonly<Record<string, TensorData>>) {
     let bytes = this.there?.takeMoved() ?? 0;
-    for (const [name, { byteLength }] of Object.entries(feeds)) if (!(name in there)) bytes += byteLength;
+    for (const name in feeds) if (!(name in there)) bytes += feeds[name]!.byteLength;
     return stepReport(outputs, bytes + bytesOf(Object.values(outputs)));
   }
 
@@ -201,8 +211,7 @@ export class TrainingStep {
   }
 }
 
-const batchFeeds = ({ tensors }: FeedBatch): Feeds =>
-  Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [`batch:${name}`, data]));
+type LargeOutputs = readonly (readonly [key: string, length: number])[];
 
 /** Of a vector, which is one long row. */
 const fromItsStart = Uint32Array.of(0);

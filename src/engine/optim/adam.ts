@@ -44,7 +44,7 @@ export function adam(
       updateByAdam(place, gradient, { beta1, beta2, epsilon, ...rates });
     },
     drift: {
-      over(from, to, learningRate) {
+      over(from, to, learningRate, into, at) {
         let kept = 1;
         let moved = 0;
         let left = 1;
@@ -56,11 +56,13 @@ export function adam(
           kept *= keep;
           moved = moved * keep + (rate * left * rootsOfShares(step)) / sharesOfM(step);
         }
-        return { kept, moved, slotsKept: [beta1 ** (to - from), beta2 ** (to - from)] };
+        into[at] = kept;
+        into[at + 1] = moved;
+        into[at + 2] = beta1 ** (to - from);
+        into[at + 3] = beta2 ** (to - from);
       },
-      inPlace(place, { kept, moved, slotsKept }) {
-        const [keptM, keptV] = slotsKept as [number, number];
-        driftByAdam(place, { kept, moved, epsilon, keptM, keptV });
+      inPlace(place, missed) {
+        driftByAdam(place, missed, epsilon);
       },
       recordDirection: ([m, v]) => tf.div(m!, tf.add(tf.sqrt(v!), epsilon)),
     },

@@ -56,13 +56,18 @@
       (local.set $rows (i32.sub (local.get $rows) (i32.const 1)))
       (br_if $row (local.get $rows))))
 
-  ;; Without gradients, over some steps:
+  ;; Without gradients, over the steps that a row has missed, of which $missed tells kept, moved, keptM and keptV, row after row:
   ;;   p <- kept p - (moved m) / (sqrt(v) + epsilon)        m <- keptM m        v <- keptV v
   (func (export "drift")
-    (param $p i32) (param $m i32) (param $v i32) (param $starts i32) (param $rows i32) (param $width i32)
-    (param $kept f32) (param $moved f32) (param $epsilon f32) (param $keptM f32) (param $keptV f32)
+    (param $p i32) (param $m i32) (param $v i32) (param $missed i32) (param $starts i32) (param $rows i32) (param $width i32)
+    (param $epsilon f32)
     (local $at i32) (local $left i32) (local $select v128) (local $oldP v128) (local $oldM v128) (local $oldV v128)
+    (local $kept v128) (local $moved v128) (local $keptM v128) (local $keptV v128)
     (loop $row
+      (local.set $kept (v128.load32_splat (local.get $missed)))
+      (local.set $moved (v128.load32_splat offset=4 (local.get $missed)))
+      (local.set $keptM (v128.load32_splat offset=8 (local.get $missed)))
+      (local.set $keptV (v128.load32_splat offset=12 (local.get $missed)))
       (local.set $at (i32.shl (i32.load (local.get $starts)) (i32.const 2)))
       (local.set $left (local.get $width))
       (loop $next
@@ -74,27 +79,22 @@
           (i32.add (local.get $p) (local.get $at))
           (v128.bitselect
             (f32x4.sub
-              (f32x4.mul (f32x4.splat (local.get $kept)) (local.get $oldP))
+              (f32x4.mul (local.get $kept) (local.get $oldP))
               (f32x4.div
-                (f32x4.mul (f32x4.splat (local.get $moved)) (local.get $oldM))
+                (f32x4.mul (local.get $moved) (local.get $oldM))
                 (f32x4.add (f32x4.sqrt (local.get $oldV)) (f32x4.splat (local.get $epsilon)))))
             (local.get $oldP)
             (local.get $select)))
         (v128.store
           (i32.add (local.get $m) (local.get $at))
-          (v128.bitselect
-            (f32x4.mul (f32x4.splat (local.get $keptM)) (local.get $oldM))
-            (local.get $oldM)
-            (local.get $select)))
+          (v128.bitselect (f32x4.mul (local.get $keptM) (local.get $oldM)) (local.get $oldM) (local.get $select)))
         (v128.store
           (i32.add (local.get $v) (local.get $at))
-          (v128.bitselect
-            (f32x4.mul (f32x4.splat (local.get $keptV)) (local.get $oldV))
-            (local.get $oldV)
-            (local.get $select)))
+          (v128.bitselect (f32x4.mul (local.get $keptV) (local.get $oldV)) (local.get $oldV) (local.get $select)))
         (local.set $at (i32.add (local.get $at) (i32.const 16)))
         (local.set $left (i32.sub (local.get $left) (i32.const 4)))
         (br_if $next (i32.gt_s (local.get $left) (i32.const 0))))
+      (local.set $missed (i32.add (local.get $missed) (i32.const 16)))
       (local.set $starts (i32.add (local.get $starts) (i32.const 4)))
       (local.set $rows (i32.sub (local.get $rows) (i32.const 1)))
       (br_if $row (local.get $rows)))))

@@ -5,13 +5,7 @@
  */
 import { loopModule, memoryOf, ownMemory, type LoopMemory } from '../loopMemory.js';
 import { adamBytes } from './adamBytes.js';
-import {
-  driftPlainly,
-  updatePlainly,
-  type AdamDrift,
-  type AdamGradient,
-  type AdamRates,
-} from './adamPlain.js';
+import { driftPlainly, updatePlainly, type AdamGradient, type AdamRates } from './adamPlain.js';
 import type { Place } from './optimizer.js';
 
 type Loop = (...numbers: readonly number[]) => void;
@@ -20,7 +14,7 @@ const over = loopModule(adamBytes) as (memory: LoopMemory) => { readonly update:
 
 /** Numbers of a block of copies, and rows of any. */
 const block = 4096;
-/** Numbers of a block that is changed where it lies: of their gradients alone there is a copy. */
+/** Numbers of a block that is changed where it lies: of their gradients alone, or of what rows have missed, there is a copy. */
 const blockInPlace = 4 * block;
 
 /** The loops over one memory, and the blocks at its start. */
@@ -29,7 +23,8 @@ class AdamLoops {
   readonly drift: Loop;
   /** Copies of rows: parameter, m, v. */
   readonly copies: readonly Float32Array[];
-  readonly gradients: Float32Array;
+  /** Gradients, or what each row has missed: four numbers. */
+  readonly beside: Float32Array;
   /** Where the rows of a block start. */
   readonly starts: Uint32Array;
 
@@ -37,7 +32,7 @@ class AdamLoops {
     ({ update: this.update, drift: this.drift } = over(memory));
     const floats = (at: number) => new Float32Array(memory.buffer, at * block * 4, block);
     this.copies = [floats(0), floats(1), floats(2)];
-    this.gradients = new Float32Array(memory.buffer, 3 * block * 4, blockInPlace);
+    this.beside = new Float32Array(memory.buffer, 3 * block * 4, blockInPlace);
     this.starts = new Uint32Array(memory.buffer, (3 * block + blockInPlace) * 4, block);
   }
 }
@@ -56,33 +51,33 @@ export function updateByAdam(place: Place, gradient: AdamGradient, rates: AdamRa
   const { values, from, factor } = gradient;
   const { beta1, beta2, epsilon, stepSize, rootScale, kept } = rates;
   const [c1, c2] = [1 - beta1, 1 - beta2];
-  forBlocks(place, copying, ({ update, gradients }, [p, m, v], starts, rows, width, done) => {
-    gradients.set(values.subarray(from + done, from + done + rows * width));
-    const g = gradients.byteOffset;
+  forBlocks(place, copying, ({ update, beside }, [p, m, v], starts, rows, width, { done }) => {
+    beside.set(values.subarray(from + done, from + done + rows * width));
+    const g = beside.byteOffset;
     update(p, m, v, g, starts, rows, width, beta1, c1, beta2, c2, stepSize, rootScale, epsilon, kept, factor);
   });
 }
 
-/** Moves rows as steps without a gradient do. */
-export function driftByAdam(place: Place, drift: AdamDrift): void {
+/** Moves rows as the steps do that each has missed: kept, moved, keptM and keptV of each (adam.wat). */
+export function driftByAdam(place: Place, missed: Float32Array, epsilon: number): void {
   if (!copying) {
-    driftPlainly(place, drift);
+    driftPlainly(place, missed, epsilon);
     return;
   }
-  const { kept, moved, epsilon, keptM, keptV } = drift;
-  forBlocks(place, copying, (loops, [p, m, v], starts, rows, width) => {
-    loops.drift(p, m, v, starts, rows, width, kept, moved, epsilon, keptM, keptV);
+  forBlocks(place, copying, ({ drift, beside }, [p, m, v], starts, rows, width, { row }) => {
+    beside.set(missed.subarray(4 * row, 4 * (row + rows)));
+    drift(p, m, v, beside.byteOffset, starts, rows, width, epsilon);
   });
 }
 
-/** Takes rows by the addresses of parameter, m and v and of where the rows start; `done`: numbers before them. */
+/** Takes rows by the addresses of parameter, m and v and of where the rows start; `before`: rows and numbers that were taken before. */
 type TakeBlock = (
   loops: AdamLoops,
   addresses: readonly [number, number, number],
   starts: number,
   rows: number,
   width: number,
-  done: number,
+  before: { readonly row: number; readonly done: number },
 ) => void;
 
 /** `copied`: what takes rows that lie in no loop's memory. */
@@ -103,7 +98,8 @@ function forBlocks(place: Place, copied: AdamLoops, take: TakeBlock): void {
     if (inPlace) loops.starts.set(here);
     else for (let row = 0; row < here.length; row++) loops.starts[row] = row * width;
     if (!inPlace) copyRows(arrays, here, loops.copies, width);
-    take(loops, [p!, m!, v!], loops.starts.byteOffset, here.length, width, first * width);
+    const before = { row: first, done: first * width };
+    take(loops, [p!, m!, v!], loops.starts.byteOffset, here.length, width, before);
     if (!inPlace) putRows(arrays, here, loops.copies, width);
   }
 }
@@ -123,7 +119,7 @@ function forPieces(
         width: Math.min(numbers, width - done),
       };
       forBlocks(piece, copied, (loops, addresses, at, rows, length) => {
-        take(loops, addresses, at, rows, length, row * width + done);
+        take(loops, addresses, at, rows, length, { row, done: row * width + done });
       });
     }
   });

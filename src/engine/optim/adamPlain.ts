@@ -23,15 +23,6 @@ export interface AdamGradient {
   readonly factor: number;
 }
 
-/** What steps without a gradient do (adam.wat). */
-export interface AdamDrift {
-  readonly kept: number;
-  readonly moved: number;
-  readonly epsilon: number;
-  readonly keptM: number;
-  readonly keptV: number;
-}
-
 const { fround, sqrt } = Math;
 
 export function updatePlainly(place: Place, { values, from, factor }: AdamGradient, rates: AdamRates): void {
@@ -56,18 +47,23 @@ export function updatePlainly(place: Place, { values, from, factor }: AdamGradie
   }
 }
 
-export function driftPlainly({ parameter, slots, starts, width }: Place, drift: AdamDrift): void {
-  const [kept, moved, keptM, keptV] = [drift.kept, drift.moved, drift.keptM, drift.keptV].map(fround) as Four;
-  const epsilon = fround(drift.epsilon);
+/** `missed`: kept, moved, keptM and keptV of each row (adam.wat). */
+export function driftPlainly(
+  { parameter, slots, starts, width }: Place,
+  missed: Float32Array,
+  epsilon: number,
+): void {
+  const added = fround(epsilon);
   const [m, v] = slots as readonly [Float32Array, Float32Array];
-  for (const start of starts) {
+  starts.forEach((start, row) => {
+    const [kept, moved, keptM, keptV] = missed.subarray(4 * row, 4 * row + 4) as unknown as Four;
     for (let i = start; i < start + width; i++) {
-      const over = fround(fround(sqrt(v[i]!)) + epsilon);
+      const over = fround(fround(sqrt(v[i]!)) + added);
       parameter[i] = fround(kept * parameter[i]!) - fround(fround(moved * m[i]!) / over);
       m[i] = keptM * m[i]!;
       v[i] = keptV * v[i]!;
     }
-  }
+  });
 }
 
 type Four = [number, number, number, number];

@@ -29,19 +29,22 @@ export function sgd({ momentum }: { readonly momentum: number }): Optimizer {
     },
     ...(momentum !== 0 && {
       drift: {
-        over(from, to, learningRate) {
+        over(from, to, learningRate, into, at) {
           let moved = 0;
           for (let step = from + 1; step <= to; step++)
             moved += learningRate(step) * momentum ** (step - from);
-          return { kept: 1, moved, slotsKept: [momentum ** (to - from)] };
+          into[at] = 1;
+          into[at + 1] = moved;
+          into[at + 2] = momentum ** (to - from);
         },
-        inPlace({ parameter, slots: [u], starts, width }, { moved, slotsKept }) {
-          for (const start of starts) {
+        inPlace({ parameter, slots: [u], starts, width }, missed) {
+          starts.forEach((start, row) => {
+            const [moved, keptU] = [missed[3 * row + 1]!, missed[3 * row + 2]!];
             for (let i = start; i < start + width; i++) {
               parameter[i]! -= moved * u![i]!;
-              u![i]! *= slotsKept[0]!;
+              u![i]! *= keptU;
             }
-          }
+          });
         },
         recordDirection: ([u]) => u!,
       },

@@ -11,9 +11,11 @@
  *   missed is made up for when it is next needed, from the number of steps it has missed: the dense optimiser's result at the cost
  *   of the touched rows.
  */
+import { arraysForLoops } from '../loopMemory.js';
 import { copyRow, type EmbeddingTable } from './embeddings.js';
+import { MissedSteps } from './missed.js';
 import { NumberList } from './numberList.js';
-import type { Drift, LearningRate, Optimizer, Place } from '../optim/optimizer.js';
+import type { LearningRate, Optimizer, Place } from '../optim/optimizer.js';
 import type { RowStore } from './rowStore.js';
 
 /** Rows one after another. */
@@ -23,21 +25,33 @@ export interface RowArrays {
   readonly since: Int32Array; // [row]
 }
 
+/** Rows that are looked at together as they are after a step. */
+const rowsAside = 256;
+
 export class DriftingRows {
-  /** A row that is moved without its place being changed. */
-  private readonly aside: Place;
-  /** Starts of the rows that are moved together: of all that have missed the same steps. */
-  private readonly lists: NumberList[] = [];
-  private remembering: { mark: number; effects: Effects } = { mark: 0, effects: new Map() };
+  /** Starts of the rows that are moved together. */
+  private readonly starts = new NumberList();
+  /** What each of them has missed. */
+  private missed = new Float32Array(0);
+  private readonly present: MissedSteps;
+  private readonly remembering: MissedSteps;
+  /** Rows that are moved without their places being changed, which of them, and what each has missed. */
+  private readonly aside: Omit<Place, 'starts'> & {
+    readonly late: NumberList;
+    readonly missed: Float32Array;
+  };
 
   constructor(
     readonly store: RowStore,
     private readonly optimizer: Optimizer,
-    private readonly learningRate: LearningRate,
+    learningRate: LearningRate,
   ) {
     const { width } = this;
-    const slots = store.slots.map(() => new Float32Array(width));
-    this.aside = { parameter: new Float32Array(width), slots, starts: Uint32Array.of(0), width };
+    this.present = new MissedSteps(optimizer, learningRate);
+    this.remembering = new MissedSteps(optimizer, learningRate);
+    const [parameter, ...slots] = arraysForLoops([0, ...store.slots].map(() => rowsAside * width));
+    const missed = new Float32Array(rowsAside * this.present.width);
+    this.aside = { parameter: parameter!, slots, width, late: new NumberList(), missed };
   }
 
   get width(): number {
@@ -46,41 +60,37 @@ export class DriftingRows {
 
   /** Brings rows `ids[0..count)` to where they are after `step`. */
   bringUpTo(step: number, ids: Int32Array, count: number): void {
-    const { store, width, optimizer } = this;
-    if (!optimizer.drift) return;
-    const effects: Effects = new Map();
-    const late = new Map<Drift, NumberList>();
+    const { store, width, starts } = this;
+    if (!this.optimizer.drift) return;
+    const steps = this.present.upTo(step);
+    const missed = this.missedOf(count);
     for (let i = 0; i < count; i++) {
       const place = store.placeOf(ids[i]!);
-      const effect = this.effect(place, step, effects);
-      if (!effect) continue;
+      const since = store.since[place]!;
+      if (!steps.isLate(since)) continue;
       this.remember(place);
       store.changed(place);
       store.since[place] = step;
-      let starts = late.get(effect);
-      if (!starts) late.set(effect, (starts = this.list(late.size)));
+      steps.write(since, missed, starts.length * steps.width);
       starts.push(place * width);
-      if (!store.placesStay) this.drift(late);
+      if (!store.placesStay) this.drift(store, missed);
     }
-    this.drift(late);
+    this.drift(store, missed);
   }
 
-  /** Moves the rows at these starts as each has missed, and forgets them. */
-  private drift(late: Map<Drift, NumberList>): void {
-    for (const [effect, starts] of late) this.optimizer.drift!.inPlace(this.placeAt(starts), effect);
-    late.clear();
+  /** Moves the rows of `starts` as each has missed, and forgets them. */
+  private drift({ values, slots }: Pick<RowStore, 'values' | 'slots'>, missed: Float32Array): void {
+    const { starts, width } = this;
+    if (starts.length === 0) return;
+    this.optimizer.drift!.inPlace({ parameter: values, slots, starts: starts.values, width }, missed);
+    starts.clear();
   }
 
-  /** An empty list; its arrays are kept, which would be half of a short step's garbage. */
-  private list(number: number): NumberList {
-    const list = (this.lists[number] ??= new NumberList());
-    list.clear();
-    return list;
-  }
-
-  private placeAt(starts: NumberList): Place {
-    const { store, width } = this;
-    return { parameter: store.values, slots: store.slots, starts: starts.values, width };
+  /** An array for what so many rows have missed; it is kept, which would be half of a short step's garbage. */
+  private missedOf(rows: number): Float32Array {
+    const length = rows * this.present.width;
+    if (this.missed.length < length) this.missed = new Float32Array(Math.ceil(1.25 * length));
+    return this.missed;
   }
 
   /** Moves rows `ids[0..count)` by the gradients of `step`, [row · width] times `factor`. Ids are distinct. */
@@ -91,15 +101,15 @@ export class DriftingRows {
     { values, factor }: { readonly values: Float32Array; readonly factor: number },
     scalars: Readonly<Record<string, number>>,
   ): void {
-    const { store, optimizer, width } = this;
-    const starts = this.list(0);
+    const { store, optimizer, width, starts } = this;
     for (let i = 0; i < count; i++) {
-      const place = this.change(ids[i]!);
-      starts.push(place * width);
-      store.since[place] = step;
+      const changed = this.change(ids[i]!);
+      starts.push(changed * width);
+      store.since[changed] = step;
       if (store.placesStay && i < count - 1) continue;
       const from = (i + 1 - starts.length) * width;
-      optimizer.updateInPlace(this.placeAt(starts), { values, from, factor }, scalars);
+      const place = { parameter: store.values, slots: store.slots, starts: starts.values, width };
+      optimizer.updateInPlace(place, { values, from, factor }, scalars);
       starts.clear();
     }
   }
@@ -132,9 +142,8 @@ export class DriftingRows {
 
   /** The table with every row as it is after `step`, which is the present one; the rows themselves are left as they are. */
   settled(step: number): EmbeddingTable {
-    const effects: Effects = new Map();
-    return this.store.view((place, into, at) => {
-      this.settle(place, step, into, at, effects);
+    return this.store.view((places, into, at) => {
+      this.settle(places, this.present.upTo(step), into, at);
     });
   }
 
@@ -150,11 +159,13 @@ export class DriftingRows {
   /** The table that was kept last, where the store keeps rows. */
   remembered(): EmbeddingTable {
     const { store, width } = this;
-    const effects: Effects = new Map();
-    return store.view((place, into, at) => {
+    return store.view((places, into, at) => {
       const { present, mark, values, step } = store.kept!;
-      if (present > 0 && mark[place] === present) copyRow(values, place * width, into, at, width);
-      else this.settle(place, step, into, at, effects);
+      this.settle(places, this.remembering.upTo(step), into, at);
+      places.forEach((place, i) => {
+        if (present > 0 && mark[place] === present)
+          copyRow(values, place * width, into, at + i * width, width);
+      });
     });
   }
 
@@ -170,38 +181,35 @@ export class DriftingRows {
   private remember(place: number): void {
     const { kept } = this.store;
     if (!kept || kept.mark[place] === kept.present) return;
-    if (this.remembering.mark !== kept.present) this.remembering = { mark: kept.present, effects: new Map() };
-    this.settle(place, kept.step, kept.values, place * this.width, this.remembering.effects);
+    this.settle([place], this.remembering.upTo(kept.step), kept.values, place * this.width);
     kept.mark[place] = kept.present;
   }
 
-  /** The weights at a place as they are after `step`, to `into` from `at`. */
-  private settle(place: number, step: number, into: Float32Array, at: number, effects: Effects): void {
-    const { store, width, aside } = this;
-    const effect = this.effect(place, step, effects);
-    if (!effect) {
-      copyRow(store.values, place * width, into, at, width);
-      return;
+  /** The weights at these places as they are after the steps that they have missed, one after another to `into` from `at`. */
+  private settle(places: ArrayLike<number>, steps: MissedSteps, into: Float32Array, at: number): void {
+    for (let first = 0; first < places.length; first += rowsAside) {
+      const rows = Math.min(rowsAside, places.length - first);
+      this.settleAside(places, first, rows, steps);
+      const { parameter, width } = this.aside;
+      into.set(parameter.subarray(0, rows * width), at + first * width);
     }
-    copyRow(store.values, place * width, aside.parameter, 0, width);
-    store.slots.forEach((slot, i) => copyRow(slot, place * width, aside.slots[i]!, 0, width));
-    this.optimizer.drift!.inPlace(aside, effect);
-    copyRow(aside.parameter, 0, into, at, width);
   }
 
-  private effect(place: number, step: number, effects: Effects): Drift | null {
-    const from = this.store.since[place]!;
-    const { drift } = this.optimizer;
-    // A row that no step has touched has no momentum; weight decay alone is left out, as everywhere in the field.
-    if (!drift || from === 0 || from >= step) return null;
-    let effect = effects.get(from);
-    if (!effect) {
-      effect = drift.over(from, step, this.learningRate);
-      effects.set(from, effect);
+  /** Copies rows from place `first` on and moves the copies. */
+  private settleAside(places: ArrayLike<number>, first: number, rows: number, steps: MissedSteps): void {
+    const { store, aside, width } = this;
+    const { late, missed } = aside;
+    late.clear();
+    for (let row = 0; row < rows; row++) {
+      const from = places[first + row]! * width;
+      const to = row * width;
+      copyRow(store.values, from, aside.parameter, to, width);
+      const since = store.since[places[first + row]!]!;
+      if (!steps.isLate(since)) continue;
+      store.slots.forEach((slot, i) => copyRow(slot, from, aside.slots[i]!, to, width));
+      steps.write(since, missed, late.length * steps.width);
+      late.push(to);
     }
-    return effect;
+    if (late.length > 0) this.optimizer.drift!.inPlace({ ...aside, starts: late.values }, missed);
   }
 }
-
-/** What a row misses up to one step, by the step after which its numbers hold. */
-type Effects = Map<number, Drift>;

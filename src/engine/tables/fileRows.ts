@@ -8,7 +8,7 @@
  * without a copy of the table.
  */
 import { arraysForLoops } from '../loopMemory.js';
-import type { EmbeddingTable, Seeding, SparseTable } from './embeddings.js';
+import { copyRow, type EmbeddingTable, type Seeding, type SparseTable } from './embeddings.js';
 import { RowCache } from './rowCache.js';
 import { none, RowFile, type RowFileMark } from './rowFile.js';
 import type { KeptRows, RowReader, RowStore } from './rowStore.js';
@@ -76,8 +76,8 @@ export class FileRows implements RowStore {
     this.record = new Int32Array(places);
     this.writtenIn = new Int32Array(places);
     this.isChanged = new Uint8Array(places);
-    this.table = this.view((place, into, at) => {
-      for (let i = 0; i < width; i++) into[at + i] = this.values[place * width + i]!;
+    this.table = this.view((places, into, at) => {
+      places.forEach((place, i) => copyRow(this.values, place * width, into, at + i * width, width));
     });
   }
 
@@ -216,6 +216,8 @@ export class FileRows implements RowStore {
 class FileView implements SparseTable {
   readonly rows: number;
   readonly width: number;
+  /** One at a time: it holds until the next is asked for. */
+  private readonly place = new Int32Array(1);
 
   constructor(
     private readonly store: FileRows,
@@ -231,7 +233,10 @@ class FileView implements SparseTable {
   }
 
   gather(ids: Int32Array, count: number, into: Float32Array): void {
-    for (let i = 0; i < count; i++) this.read(this.store.placeOf(ids[i]!), into, i * this.width);
+    for (let i = 0; i < count; i++) {
+      this.place[0] = this.store.placeOf(ids[i]!);
+      this.read(this.place, into, i * this.width);
+    }
   }
 
   /** The rows themselves are never trained on: another training has a file of its own above them. */

@@ -24,14 +24,14 @@ export interface RowStore {
   placeOf(row: number): number;
   /** Notes that the numbers at a place were changed. */
   changed(place: number): void;
-  /** A table of what `read` makes of each row; whether it outlives the next step depends on the store. */
+  /** A table of what `read` makes of its rows; whether it outlives the next step depends on the store. */
   view(read: RowReader): EmbeddingTable;
   /** The arrays that a checkpoint holds, by name. */
   arrays(): Readonly<Record<string, Float32Array | Int32Array>>;
 }
 
-/** Writes the row at a place, as it is to be seen, to `into` from `at`. */
-export type RowReader = (place: number, into: Float32Array, at: number) => void;
+/** Writes the rows at these places, as they are to be seen, one after another to `into` from `at`. */
+export type RowReader = (places: Int32Array, into: Float32Array, at: number) => void;
 
 /** The values of rows after step `step`, kept since they changed; a row that has not changed since then has another mark. */
 export interface KeptRows {
@@ -41,6 +41,9 @@ export interface KeptRows {
   present: number;
   step: number;
 }
+
+/** Rows that a view of a table in memory reads at once. */
+const rowsOfRead = 4096;
 
 /** The whole table in memory. */
 export class MemoryRows implements RowStore {
@@ -72,7 +75,14 @@ export class MemoryRows implements RowStore {
   view(read: RowReader): MemoryTable {
     const { rows, width } = this.table;
     const values = new Float32Array(rows * width);
-    for (let row = 0; row < rows; row++) read(row, values, row * width);
+    for (let first = 0; first < rows; first += rowsOfRead) {
+      const length = Math.min(rowsOfRead, rows - first);
+      read(
+        Int32Array.from({ length }, (_, i) => first + i),
+        values,
+        first * width,
+      );
+    }
     return MemoryTable.from(rows, width, values);
   }
 
