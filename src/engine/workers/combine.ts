@@ -20,6 +20,7 @@ export interface WholeStep {
 
 export class WholeSteps {
   private readonly arrays = new GrowingArrays();
+  private readonly distinct = new Distinct();
 
   constructor(private readonly workers: Workers) {}
 
@@ -38,7 +39,10 @@ export class WholeSteps {
     const packed = this.packRows({ rowIds, rowCount }, values, widths);
     const lengths = rowCounts.map((count) => count * numbersOfRow(widths));
     const parts = (await this.workers.gather(packed, lengths)).map((part) => unpackRows(part, widths));
-    const { rows, places } = unite(parts.map(({ ids }) => ids));
+    const { rows, places } = unite(
+      parts.map(({ ids }) => ids),
+      this.distinct,
+    );
     tables.forEach(({ name, width }, table) => {
       const sums = this.arrays.of(name, rows.rowCount * width);
       const ofTable = parts.map((part) => part.values[table]!);
@@ -113,10 +117,14 @@ function sumOfSquares(values: Float32Array): number {
   return a + b + c + d;
 }
 
-/** Distinct rows in order of first appearance, and where those of each list stand among them. */
-function unite(lists: readonly Int32Array[]): { rows: Rows; places: readonly Int32Array[] } {
-  const known = new Distinct();
-  const places = lists.map((list) => list.map((row) => known.place(row)));
+/** Distinct rows in order of first appearance, and where those of each list stand among them. `known` is filled anew. */
+function unite(lists: readonly Int32Array[], known: Distinct): { rows: Rows; places: readonly Int32Array[] } {
+  known.clear();
+  const places = lists.map((list) => {
+    const of = new Int32Array(list.length);
+    for (let i = 0; i < list.length; i++) of[i] = known.place(list[i]!);
+    return of;
+  });
   const rowIds = Int32Array.from(known.list());
   return { rows: { rowIds, rowCount: rowIds.length }, places };
 }
