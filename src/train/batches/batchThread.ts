@@ -25,7 +25,7 @@ export type Told =
   | { readonly opened: OpenedData }
   | (Order & { readonly row: number; readonly taken: Int32Array })
   | { readonly row: number; readonly close: true }
-  | { readonly used: ArrayBuffer };
+  | { readonly used: readonly ArrayBuffer[] };
 
 type Made = TrainingBatch | ScoringBatch;
 /** What is made but for the batch itself. */
@@ -69,6 +69,9 @@ export interface ThreadStart {
  */
 const maxYoungGenerationSizeMb = 6;
 
+/** Buffers that go back in one message, which costs by the message. */
+const givenBackTogether = 4;
+
 /** A row of batches on the side of who takes them. */
 interface Row {
   readonly taken: Int32Array;
@@ -83,6 +86,8 @@ export class BatchThread implements BatchMaker {
   private readonly open = new Map<number, Row>();
   private readonly unpacker = new Unpacker();
   private readonly bell = sharedNumber();
+  /** Buffers of batches that were taken, to be given back. */
+  private used: ArrayBuffer[] = [];
   private rows = 0;
   private ended: Error | null = null;
 
@@ -126,6 +131,7 @@ export class BatchThread implements BatchMaker {
   }
 
   private take(answered: Answered): void {
+    if ('packed' in answered && answered.packed) this.unpacker.note(answered.packed);
     const row = this.open.get(answered.row);
     if (!row) return; // forgotten meanwhile
     if (!row.waiting) {
@@ -167,14 +173,17 @@ export class BatchThread implements BatchMaker {
 
   private unpacked(packed: PackedBatch): FeedBatch {
     const giveBack = () => {
-      if (!this.ended) this.tell({ used: packed.bytes });
+      this.used.push(packed.bytes);
+      if (this.used.length < givenBackTogether || this.ended) return;
+      this.tell({ used: this.used });
+      this.used = [];
     };
     return { ...this.unpacker.unpack(packed), giveBack };
   }
 
   private tell(told: Told): void {
     if (this.ended) throw this.ended;
-    this.port.postMessage(told, 'used' in told ? [told.used] : []);
+    this.port.postMessage(told, 'used' in told ? told.used : []);
   }
 
   private coming(row: Row): Promise<Answered> {

@@ -10,7 +10,7 @@ import { EncodedData } from '../../data/encodedData.js';
 import { CascadeError } from '../../errors.js';
 import { keepYoungGeneration, returnGarbage } from '../../memory.js';
 import type { Answered, ThreadStart, Told } from './batchThread.js';
-import { packBatch } from './packedBatch.js';
+import { Packer } from './packedBatch.js';
 import { scoringBatches, type LocatedBatch, type ScoringBatch } from './scoringBatches.js';
 import { trainingBatches, type TrainingBatch } from './trainingBatches.js';
 
@@ -30,6 +30,7 @@ keepYoungGeneration();
 const { port, bell } = workerData as ThreadStart; // what BatchThread starts it with
 let data: EncodedData;
 const rows = new Map<number, Row>();
+const packer = new Packer();
 /** What batches were in that nobody reads any more. */
 const used: ArrayBuffer[] = [];
 
@@ -45,10 +46,11 @@ port.on('message', (told: Told) => {
 function hear(told: Told): void {
   if ('opened' in told) {
     data = new EncodedData(told.opened);
+    practise();
     return;
   }
   if ('used' in told) {
-    if (rows.size > 0) used.push(told.used);
+    if (rows.size > 0) used.push(...told.used);
     return;
   }
   if ('close' in told) {
@@ -60,6 +62,21 @@ function hear(told: Told): void {
       ? trainingBatches(data, told.training, 'until the next')
       : withoutPlaces(scoringBatches(data, told.scoring, 'until the next'));
   rows.set(told.row, { batches, taken: told.taken, made: 0 });
+}
+
+/**
+ * Makes some batches for nobody, before any is asked for: V8 compiles meanwhile what makes them, and the first that is waited for takes
+ * half the time.
+ */
+function practise(): void {
+  const shape = { set: 'a', requests: 16, candidates: data.maxCandidates('a') } as const;
+  const batches = scoringBatches(data, { needs: { matchCounts: false }, shape, split: 'validation' });
+  try {
+    for (let made = 0; made < ahead && !batches.next().done; made++);
+  } catch {
+    // told to who asks for such a batch
+  }
+  data.letGo();
 }
 
 /** Where requests lie is not told. */
@@ -96,7 +113,7 @@ function answer(row: number, { batches }: Row): boolean {
       return false;
     }
     const { batch, ...value } = next.value;
-    tell({ row, value, packed: batch && packBatch(batch, used) });
+    tell({ row, value, packed: batch && packer.pack(batch, used) });
     return true;
   } catch (cause) {
     const error = cause instanceof Error ? cause : new Error(String(cause));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FeedBatch } from '../../engine/gradients.js';
-import { packBatch, Unpacker } from './packedBatch.js';
+import { Packer, Unpacker } from './packedBatch.js';
 
 const batchOf = (rows: number, value: number): FeedBatch => ({
   rowIds: Int32Array.from({ length: rows }, (_, i) => i + value),
@@ -17,9 +17,26 @@ const batchOf = (rows: number, value: number): FeedBatch => ({
 
 describe('a packed batch', () => {
   it('comes out as it went in, whatever came before it', () => {
+    const packer = new Packer();
     const unpacker = new Unpacker();
     for (const batch of [batchOf(4, 7), batchOf(64, 7), batchOf(4, 9)]) {
-      expect(unpacker.unpack(packBatch(batch))).toEqual(batch);
+      const packed = packer.pack(batch);
+      unpacker.note(packed);
+      expect(unpacker.unpack(packed)).toEqual(batch);
     }
+  });
+
+  it('describes its layout where no batch before had it, and shares its specs with those that did', () => {
+    const packer = new Packer();
+    const packed = [batchOf(4, 7), batchOf(64, 7), batchOf(4, 9)].map((batch) => packer.pack(batch));
+    expect(packed.map(({ layout, described }) => [layout, described?.rowIds])).toEqual([
+      [0, 4],
+      [1, 64],
+      [0, undefined],
+    ]);
+    const unpacker = new Unpacker();
+    for (const each of packed) unpacker.note(each);
+    const [first, third] = [packed[0]!, packed[2]!].map((each) => unpacker.unpack(each));
+    expect(third!.tensors['a/label']!.spec).toBe(first!.tensors['a/label']!.spec);
   });
 });
