@@ -123,8 +123,9 @@ function toTensors(graph: string, inputs: readonly OnnxValue[], feeds: Feeds): R
 
 /** A shape with the length of its first axis where that may be any. */
 function actualShape(shape: readonly number[], numbers: number): readonly number[] {
-  const [first, ...rest] = shape;
-  return first === anyLength ? [Math.floor(numbers / size(rest)), ...rest] : shape;
+  if (shape[0] !== anyLength) return shape;
+  const rest = shape.slice(1);
+  return [Math.floor(numbers / size(rest)), ...rest];
 }
 
 const toTensor = (data: TensorData, shape: readonly number[], dtype: DType) =>

@@ -1,7 +1,7 @@
 /**
- * A list of distinct whole numbers, in order of first appearance: the rows or items of a batch, or rows of several workers, filled once a step. A hash with open
- * addressing, at most half full; its memory goes by the longest list and not by how large a number may be. As fast as a word
- * for every number that may come: .5 ms against .6 for 20,000 look-ups.
+ * A list of distinct whole numbers, in order of first appearance: the rows or items of a batch, rows of several workers, the steps after
+ * which rows hold; filled once a step. A hash with open addressing, at most half full; its memory goes by the longest list and not by how
+ * large a number may be. As fast as a word for every number that may come: .5 ms against .6 for 20,000 look-ups.
  */
 export class Distinct {
   private readonly members: number[] = [];

@@ -2,6 +2,7 @@
 import type { tf } from './tf.js';
 import { internal } from '../errors.js';
 import { letGo } from '../memory.js';
+import { isOfShape, shapeOf, type BatchShape } from './batchShape.js';
 import { BusyClock } from './busyClock.js';
 import { compile, type CompiledGraph, type TensorData } from './compile.js';
 import type { Device } from './devices/device.js';
@@ -30,6 +31,11 @@ export class Forward {
   readonly compiling = new BusyClock();
   private readonly compiled = new Map<string, CompiledGraph>();
   private readonly spare = new ReusedArrays();
+  private latest: {
+    readonly models: Readonly<Record<string, ModelState>>;
+    readonly shape: BatchShape;
+    readonly graph: CompiledGraph;
+  } | null = null;
 
   constructor(
     private readonly name: string,
@@ -62,9 +68,21 @@ export class Forward {
   async release(): Promise<void> {
     for (const graph of this.compiled.values()) await graph.release();
     this.compiled.clear();
+    this.latest = null;
   }
 
   private async graphFor(
+    models: Readonly<Record<string, ModelState>>,
+    batch: FeedBatch,
+  ): Promise<CompiledGraph> {
+    const { latest } = this;
+    if (latest?.models === models && isOfShape(batch, latest.shape)) return latest.graph;
+    const graph = await this.graphOf(models, batch);
+    this.latest = { models, shape: shapeOf(batch), graph };
+    return graph;
+  }
+
+  private async graphOf(
     models: Readonly<Record<string, ModelState>>,
     batch: FeedBatch,
   ): Promise<CompiledGraph> {

@@ -11,7 +11,7 @@ export class LatestGraph {
 
   /** The graph of these inputs, made unless it is the latest. */
   async of(inputs: Specs, make: () => Promise<CompiledGraph>): Promise<CompiledGraph> {
-    if (this.graph && areEqual(this.inputs, inputs)) return this.graph;
+    if (this.graph && (this.inputs === inputs || areEqual(this.inputs, inputs))) return this.graph;
     await this.release();
     this.graph = await make();
     this.inputs = inputs;

@@ -7,7 +7,8 @@
  */
 import { letGo } from '../memory.js';
 import { BusyClock } from './busyClock.js';
-import { compile, type CompiledGraph, type Feeds, type TensorData } from './compile.js';
+import { isOfShape, shapeOf, type BatchShape } from './batchShape.js';
+import { compile, type CompiledGraph, type Feeds, type Specs, type TensorData } from './compile.js';
 import { plainName, size, type DeviceArrays } from './compiledGraph.js';
 import { denseFeeds, takeDense } from './denseState.js';
 import { keepsArrays } from './devices/deviceCopies.js';
@@ -44,6 +45,7 @@ export class TrainingStep {
   readonly tables: DeviceTables | null;
   /** Takes runs of steps, where nothing stays and a run has several. */
   private readonly several: SeveralSteps | null;
+  private inputs: Inputs | null = null;
   private outputsOf: { readonly graph: CompiledGraph; readonly large: LargeOutputs } | null = null;
 
   constructor(private readonly options: StepOptions) {
@@ -86,7 +88,7 @@ export class TrainingStep {
     const feeds = this.feedsOf(batch, rowFeeds);
     for (const [name, value] of Object.entries(scalars)) feeds[`scalar:${name}`] = Float32Array.of(value);
     const shared =
-      workers.size > 1 ? await this.sums.of(stepInputs(options, batch, this), feeds, batch.rowCount) : null;
+      workers.size > 1 ? await this.sums.of(this.inputsOf(batch).specs, feeds, batch.rowCount) : null;
     Object.assign(feeds, shared?.sums);
     const graph = await this.compileFor(batch, shared?.sums);
 
@@ -98,7 +100,7 @@ export class TrainingStep {
     const { rows, outputs } = shared
       ? await this.whole.of(batch, own, shared.rowCounts)
       : { rows: batch, outputs: own };
-    const report = this.reportOf(feeds, there?.read ?? {}, outputs);
+    const report = stepReport(outputs, this.bytesMoved(graph, feeds, there?.read ?? {}, outputs));
     if (!isFiniteStep(outputs)) {
       await this.toHost();
       const shown = this.tables ? this.feedsOf(batch, this.presentRows(batch, step)) : feeds;
@@ -131,9 +133,11 @@ export class TrainingStep {
     await this.sums.release();
   }
 
-  private feedsOf({ tensors }: FeedBatch, rows: Feeds): Record<string, TensorData> {
-    const feeds: Record<string, TensorData> = { ...denseFeeds(this.options, !this.onHost), ...rows };
-    for (const name in tensors) feeds[batchInput(name)] = tensors[name]!.data;
+  /** What a step on this batch is fed, beside scalars and sums; written again by the next one. */
+  private feedsOf(batch: FeedBatch, rows: Feeds): Record<string, TensorData> {
+    const { feeds, shape } = this.inputsOf(batch);
+    Object.assign(feeds, denseFeeds(this.options, !this.onHost), rows);
+    for (const [name] of shape.tensors) feeds[batchInput(name)] = batch.tensors[name]!.data;
     return feeds;
   }
 
@@ -189,17 +193,24 @@ export class TrainingStep {
     return this.outputsOf.large;
   }
 
-  private reportOf(feeds: Feeds, there: DeviceArrays, outputs: Readonly<Record<string, TensorData>>) {
+  private bytesMoved({ graph }: CompiledGraph, feeds: Feeds, there: DeviceArrays, outputs: Feeds): number {
     let bytes = this.there?.takeMoved() ?? 0;
-    for (const name in feeds) if (!(name in there)) bytes += feeds[name]!.byteLength;
-    return stepReport(outputs, bytes + bytesOf(Object.values(outputs)));
+    for (const { name } of graph.inputs) if (!(name in there)) bytes += feeds[name]!.byteLength;
+    return bytes + bytesOf(Object.values(outputs));
+  }
+
+  /** What a step on this batch reads; the same as long as batches are of one shape. */
+  private inputsOf(batch: FeedBatch): Inputs {
+    if (!this.inputs || !isOfShape(batch, this.inputs.shape))
+      this.inputs = { shape: shapeOf(batch), specs: stepInputs(this.options, batch, this), feeds: {} };
+    return this.inputs;
   }
 
   /** The graph for batches of this shape, which reads these numbers of the whole batch. */
-  async compileFor(batch: FeedBatch, sums: Feeds = {}): Promise<CompiledGraph> {
+  async compileFor(batch: FeedBatch, sums?: Feeds): Promise<CompiledGraph> {
     const { options } = this;
-    const sumSpecs = Object.keys(sums).map((name) => [name, { shape: [1], dtype: 'float32' }] as const);
-    const inputs = { ...stepInputs(options, batch, this), ...Object.fromEntries(sumSpecs) };
+    const { specs } = this.inputsOf(batch);
+    const inputs = sums ? { ...specs, ...sumInputs(sums) } : specs;
     const { name, device, withoutPasses } = options;
     return this.compiled.of(inputs, async () => {
       const made = this.compiling.start();
@@ -212,6 +223,17 @@ export class TrainingStep {
 }
 
 type LargeOutputs = readonly (readonly [key: string, length: number])[];
+
+/** What a step on batches of a shape reads. */
+interface Inputs {
+  readonly shape: BatchShape;
+  readonly specs: Specs;
+  /** By the names of inputs; filled anew for each batch. */
+  readonly feeds: Record<string, TensorData>;
+}
+
+const sumInputs = (sums: Feeds): Specs =>
+  Object.fromEntries(Object.keys(sums).map((name) => [name, { shape: [1], dtype: 'float32' }] as const));
 
 /** Of a vector, which is one long row. */
 const fromItsStart = Uint32Array.of(0);

@@ -66,6 +66,8 @@ class Training {
   private settled: Record<string, ModelState> = {};
   private readonly between = new BusyClock();
   private readonly validating = new BusyClock();
+  /** Of it the optimiser's part: what rows have missed. */
+  private readonly settling = new BusyClock();
   private readonly saving = new BusyClock();
   private time: TrainingTime | null = null;
 
@@ -191,11 +193,11 @@ class Training {
       const encoder = plan.between?.encoder ?? unused;
       this.time = {
         wallMs: performance.now() - started,
-        engineMs: step.busy.ms + validation.engineMs + encoder.engineMs,
+        engineMs: step.busy.ms + this.settling.ms + validation.engineMs + encoder.engineMs,
         compileMs: step.compiling.ms + validation.compileMs + encoder.compileMs,
         betweenMs: this.between.ms - encoder.engineMs - encoder.compileMs,
         batchMs: waiting.ms,
-        validationMs: this.validating.ms - validation.engineMs - validation.compileMs,
+        validationMs: this.validating.ms - this.settling.ms - validation.engineMs - validation.compileMs,
         checkpointMs: this.saving.ms,
       };
     } finally {
@@ -235,17 +237,17 @@ class Training {
     for (const [i, report] of reports.entries()) {
       const number = first + i;
       this.state = { ...this.state, step: number };
-      const values = {
-        ...report.terms,
-        ...sharesByName(report.shares),
-        ...(await this.betweenSteps(step, number)),
-        loss: report.loss,
-        gradient_norm: report.gradientNorm,
-        learning_rate: learningRate(number),
-      };
-      for (const [name, value] of Object.entries(values)) (this.log[name] ??= []).push(Math.fround(value)); // as the checkpoint holds it
+      this.addToLog(report.terms);
+      this.addToLog(sharesByName(report.shares));
+      this.addToLog(await this.betweenSteps(step, number));
+      const { loss, gradientNorm } = report;
+      this.addToLog({ loss, gradient_norm: gradientNorm, learning_rate: learningRate(number) });
       task.update(number, `loss ${report.loss.toFixed(4)}`);
     }
+  }
+
+  private addToLog(values: Readonly<Record<string, number>>): void {
+    for (const name in values) (this.log[name] ??= []).push(Math.fround(values[name]!)); // as the checkpoint holds it
   }
 
   /** Steps until the models are worked on: no run goes on beyond. */
@@ -282,7 +284,9 @@ class Training {
     }
     if (plan.between?.atEpochEnds) await this.runBetween(plan.between, this.state.step);
     const validated = this.validating.start();
+    const settled = this.settling.start();
     this.settled = mapValues(this.models, (model) => settledState(model, this.state.step));
+    settled();
     await expectAgreement(this.workers, this.settled);
     returnGarbageAtTimes(); // that of the steps: what follows takes memory beside theirs
     const value = (await this.validator?.auc(this.settled)) ?? null;
@@ -355,11 +359,10 @@ const sharesByName = (shares: Readonly<Record<string, number>>) =>
     ? Object.fromEntries(Object.entries(shares).map(([name, share]) => [lossShare(name), share]))
     : {};
 
+const scalarSpec = { shape: [], dtype: 'float32' } as const;
+
 function withScalars(batch: FeedBatch, scalars: Readonly<Record<string, number>>): FeedBatch {
-  const tensors = mapValues(scalars, (value) => ({
-    spec: { shape: [], dtype: 'float32' as const },
-    data: Float32Array.of(value),
-  }));
+  const tensors = mapValues(scalars, (value) => ({ spec: scalarSpec, data: Float32Array.of(value) }));
   return { ...batch, tensors: { ...batch.tensors, ...tensors } };
 }
 

@@ -112,7 +112,7 @@ export interface FitResult {
 export interface TrainingTime {
   /** From the first batch to the end, with validation, checkpoints and whatever is compiled. */
   readonly wallMs: number;
-  /** Of it, in the engine: graphs and optimiser, of steps, of validations and of the work between steps. */
+  /** Of it, in the engine: graphs and optimiser, of steps, of the ends of epochs and of the work between steps. */
   readonly engineMs: number;
   /** Making these graphs. */
   readonly compileMs: number;
@@ -120,7 +120,7 @@ export interface TrainingTime {
   readonly betweenMs: number;
   /** Waiting for the batches of the steps. */
   readonly batchMs: number;
-  /** The ends of epochs beyond all that: waiting for batches of the validation, its AUC, the tables as they are then. */
+  /** The ends of epochs beyond all that: waiting for batches of the validation, its AUC. */
   readonly validationMs: number;
   /** Writing checkpoints. */
   readonly checkpointMs: number;

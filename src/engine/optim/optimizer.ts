@@ -46,7 +46,7 @@ export interface Optimizer {
  * slot.
  *   p <- kept p - moved direction(slots)          slot_i <- slotsKept_i slot_i
  */
-export interface Drift {
+interface Drift {
   /** Writes the numbers of the steps from + 1 .. to into `into` from `at` on. */
   readonly over: (
     from: number,

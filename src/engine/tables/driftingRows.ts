@@ -206,7 +206,7 @@ export class DriftingRows {
       copyRow(store.values, from, aside.parameter, to, width);
       const since = store.since[places[first + row]!]!;
       if (!steps.isLate(since)) continue;
-      store.slots.forEach((slot, i) => copyRow(slot, from, aside.slots[i]!, to, width));
+      for (let i = 0; i < aside.slots.length; i++) copyRow(store.slots[i]!, from, aside.slots[i]!, to, width);
       steps.write(since, missed, late.length * steps.width);
       late.push(to);
     }

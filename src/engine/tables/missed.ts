@@ -1,4 +1,5 @@
 /** What rows have missed: the same numbers (optimizer.ts, Drift) for all rows that hold after the same step. */
+import { Distinct } from '../distinct.js';
 import type { LearningRate, Optimizer } from '../optim/optimizer.js';
 
 /** Steps of which an instance knows at first what was missed since then. */
@@ -9,8 +10,9 @@ export class MissedSteps {
   readonly width: number;
   private readonly drift: Optimizer['drift'];
   private step = 0;
-  /** Places in `numbers` by the step after which rows hold. */
-  private readonly known = new Map<number, number>();
+  /** The steps after which rows hold that have been asked for; `numbers` has those of each. */
+  private readonly known = new Distinct();
+  private computed = 0;
   private numbers: Float32Array;
 
   constructor(
@@ -24,8 +26,10 @@ export class MissedSteps {
 
   /** From now on what was missed up to `step`. */
   upTo(step: number): this {
-    if (step !== this.step) this.known.clear();
+    if (step === this.step) return this;
     this.step = step;
+    this.known.clear();
+    this.computed = 0;
     return this;
   }
 
@@ -39,20 +43,20 @@ export class MissedSteps {
 
   /** Writes what a late row has missed that holds after step `since`. */
   write(since: number, into: Float32Array, at: number): void {
-    let from = this.known.get(since) ?? this.compute(since);
+    const place = this.known.place(since);
+    if (place === this.computed) this.compute(since);
+    let from = place * this.width;
     for (const end = at + this.width; at < end; at++, from++) into[at] = this.numbers[from]!;
   }
 
-  private compute(since: number): number {
-    const at = this.known.size * this.width;
+  private compute(since: number): void {
+    const at = this.computed++ * this.width;
     if (at === this.numbers.length) {
       const longer = new Float32Array(2 * at);
       longer.set(this.numbers);
       this.numbers = longer;
     }
     this.drift!.over(since, this.step, this.learningRate, this.numbers, at);
-    this.known.set(since, at);
-    return at;
   }
 }
 
