@@ -16,7 +16,7 @@ export async function chunksOf(
   db: Duckdb,
   relation: string,
   rows: string,
-  rowsPerChunk = 2 ** 18, // long rows, which are some 30 MB while they are sorted
+  rowsPerChunk = 2 ** 17, // long rows, which are some 15 MB while they are sorted
 ): Promise<Chunk[]> {
   const found = await db.rows(`
     SELECT split, min(request_id) AS low, max(request_id) AS high

@@ -67,6 +67,8 @@ export const readyViews = (): View[] => [
 export const requestViews = ({ validationFrom, testFrom }: SplitDays): View[] => [
   {
     name: 'used_requests',
+    once: true,
+    readBy: 'request_id',
     query: `
       SELECT request_id, user_id, ts, dt,
              CASE WHEN dt < '${validationFrom}' THEN 0 WHEN dt < '${testFrom}' THEN 1 ELSE 2 END AS split

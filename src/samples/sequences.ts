@@ -20,6 +20,7 @@ export const sequenceViews = ({ sequence }: ScriptSettings): View[] => [
     // As-of by a running count over requests (kind 0) and events (kind 1): at equal times requests come first, hence strictly before.
     name: 'request_behaviours',
     once: true,
+    readBy: 'request_id',
     query: `
       SELECT request_id, CAST(n AS INT) AS n_behaviours
       FROM (

@@ -21,4 +21,6 @@ export interface View {
   readonly query: string;
   /** Computed once, because several others read it. */
   readonly once?: boolean;
+  /** The column that ranges of it are read by, chunk by chunk: its rows lie in this order where they lie in a file. */
+  readonly readBy?: 'request_id';
 }

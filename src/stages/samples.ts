@@ -17,6 +17,7 @@ import type { Config } from '../config/config.js';
 import type { Batch } from '../data/columns.js';
 import type { Duckdb } from '../data/duckdb.js';
 import { Encoder } from '../data/encode.js';
+import { createFileTable } from '../data/fileTable.js';
 import { transformText } from '../data/features.js';
 import { fitTransform } from '../data/fit.js';
 import { writeQuery } from '../data/parquet.js';
@@ -120,8 +121,12 @@ async function readLogs(stage: Stage): Promise<Record<TableName, readonly string
   return files as Record<TableName, readonly string[]>; // every table name was gone through
 }
 
+/** What is computed once lies in files: the SQL engine's own tables would stay in memory, the more of them the longer the log. */
 async function define(db: Duckdb, views: readonly View[]): Promise<void> {
-  for (const view of views) await db.run(statementOf(duckdb, view));
+  for (const view of views) {
+    if (view.once) await createFileTable(db, view.name, view.query, view.readBy);
+    else await db.run(statementOf(duckdb, view));
+  }
 }
 
 async function usableDays(db: Duckdb): Promise<string[]> {
