@@ -31,7 +31,7 @@ it('is computed once, of the same types, and takes no memory of the engine', asy
 });
 
 it('lies in the order that ranges of it are read by', async () => {
-  await createFileTable(db, 'sorted', 'SELECT (i * 7919) % 50000 AS id FROM range(0, 50000) AS r(i)', 'id');
+  await createFileTable(db, 'sorted', 'SELECT (i * 7919) % 50000 AS id FROM range(0, 50000) AS r(i)', ['id']);
   const out = await db.rows(
     'SELECT count(*) AS n FROM (SELECT id, row_number() OVER () - 1 AS place FROM sorted) WHERE id <> place',
   );
