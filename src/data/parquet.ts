@@ -30,19 +30,29 @@ export async function writeQuery(
   await copyTo(db, `(${query})`, path, metadata, rowGroupRows[columns]);
 }
 
-/** Writes batches of columns to `path`; returns the number of rows. Memory holds the whole table: write large ones in parts. */
+/**
+ * Writes batches of columns to `path`, or what `select` makes of them; returns the number of rows. Memory holds the whole table: write
+ * large ones in parts.
+ */
 export async function writeBatches(
   db: Duckdb,
   schema: Schema,
   batches: Iterable<Batch> | AsyncIterable<Batch>,
   path: string,
   metadata: Metadata = {},
+  select = '*',
 ): Promise<number> {
   const table = `staging_${stagingCount++}`;
   await createTable(db, table, schema);
   const rows = await appendBatches(db, table, schema, batches);
   const anyList = Object.values(schema).some(isList);
-  await copyTo(db, table, path, metadata, anyList ? rowGroupRows.lists : rowGroupRows.scalars);
+  await copyTo(
+    db,
+    `(SELECT ${select} FROM ${table})`,
+    path,
+    metadata,
+    anyList ? rowGroupRows.lists : rowGroupRows.scalars,
+  );
   await db.run(`DROP TABLE ${table}`);
   return rows;
 }

@@ -3,6 +3,7 @@
  * chunk's, whatever the length of the log. In the order of a set's rows: a set read chunk by chunk is the set read at once.
  */
 import type { Duckdb } from '../data/duckdb.js';
+import type { Range } from './settings.js';
 
 /** The requests of a split with ids from `low` to `high`. */
 export interface Chunk {
@@ -16,7 +17,7 @@ export async function chunksOf(
   db: Duckdb,
   relation: string,
   rows: string,
-  rowsPerChunk = 2 ** 18, // long rows, which are some 30 MB while they are sorted
+  rowsPerChunk = 2 ** 17, // long rows, which are some 15 MB while they are sorted
 ): Promise<Chunk[]> {
   const found = await db.rows(`
     SELECT split, min(request_id) AS low, max(request_id) AS high
@@ -38,3 +39,26 @@ export const isIn = (chunk: Chunk | undefined, table: string) =>
   chunk
     ? `${table}.split = ${chunk.split} AND ${table}.request_id BETWEEN ${chunk.low} AND ${chunk.high}`
     : 'TRUE';
+
+/**
+ * Ranges of ids that together are all ids, each of about so many rows of a relation that lies in the order of its ids. In another
+ * order they are as right, and not as equal.
+ */
+export async function rangesOf(
+  db: Duckdb,
+  relation: string,
+  id: string,
+  rowsPerRange = 2 ** 17,
+): Promise<Range[]> {
+  const cuts = await db.rows(`
+    SELECT DISTINCT min(id) AS cut
+    FROM (SELECT ${id} AS id, (row_number() OVER () - 1) // ${rowsPerRange} AS range FROM ${relation})
+    WHERE range > 0
+    GROUP BY range
+    ORDER BY cut`);
+  const bounds = cuts.map(({ cut }) => cut as bigint); // ids are BIGINT
+  return [undefined, ...bounds].map((low, i) => {
+    const high = bounds[i];
+    return { ...(low !== undefined && { low }), ...(high !== undefined && { high }) };
+  });
+}

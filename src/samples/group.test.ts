@@ -66,7 +66,7 @@ describe('grouping rows into parts', () => {
             lengths.map((length, r) => Array.from({ length }, (_, c) => BigInt(10 * r + c))),
           );
           expect(parts.flatMap((part) => lists(part, 'negative_kind'))).toEqual(
-            lengths.map((length) => Array.from({ length }, (_, c) => (c % 2 === 1 ? null : 'uniform'))),
+            lengths.map((length) => Array.from({ length }, (_, c) => (c % 2 === 1 ? 0 : 4))),
           );
           expect(parts.flatMap((part) => lists(part, 'draw_prob'))).toEqual(
             lengths.map((length) => Array.from({ length }, (_, c) => (c % 2 === 1 ? null : 0.5))),

@@ -11,6 +11,7 @@ import {
   type Schema,
   type Values,
 } from '../data/columns.js';
+import { sqlText } from '../data/duckdb.js';
 import { splits } from '../data/shards.js';
 import { internal } from '../errors.js';
 import { longRow, negativeKindWords } from './rows.js';
@@ -37,6 +38,15 @@ export const sampleSchema = {
   incl_prob: 'FLOAT[]',
   draw_prob: 'FLOAT[]',
 } as const satisfies Schema;
+
+/** The same as the rows are grouped: a kind is its number, a byte where a word is an object and 16 bytes of the SQL engine. */
+export const groupedSchema = { ...sampleSchema, negative_kind: 'TINYINT[]' } as const satisfies Schema;
+
+/** Of a table of `groupedSchema`, the columns of `sampleSchema`, for the SQL engine to write. */
+export const inWords = `* REPLACE (
+  list_transform(negative_kind, lambda kind: CASE kind ${negativeKindWords
+    .map((word, kind) => (word === '' ? '' : `WHEN ${kind} THEN ${sqlText(word)}`))
+    .join(' ')} END) AS negative_kind)`;
 
 /** Parts of whole requests from rows in the order of rows.ts. A part's arrays are written again for the next one. */
 export async function* groupRequests(rows: AsyncIterable<Batch>, maxRequests: number): AsyncGenerator<Batch> {
@@ -103,7 +113,7 @@ class Part {
       label: list('label'),
       exposed: list('exposed'),
       stage: list('stage'),
-      negative_kind: { offsets, child: inWords(this.candidates.negative_kind.first(this.rows)) },
+      negative_kind: list('negative_kind'),
       weight: list('weight'),
       incl_prob: list('incl_prob'),
       draw_prob: list('draw_prob'),
@@ -194,16 +204,6 @@ type Numbers = Exclude<Values, string[]>;
 function numbers(type: ScalarType, length: number): Numbers {
   const values = allocate(type, length);
   return Array.isArray(values) ? internal(`${type} is no number`) : values;
-}
-
-function inWords({ values: codes }: ScalarColumn): ScalarColumn {
-  const values: string[] = [];
-  const nulls = new Uint8Array(codes.length);
-  for (let i = 0; i < codes.length; i++) {
-    values.push(negativeKindWords[Number(codes[i])]!);
-    if (values[i] === '') nulls[i] = 1;
-  }
-  return { values, nulls };
 }
 
 function scalar(batch: Batch, name: string): ScalarColumn {

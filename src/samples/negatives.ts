@@ -104,6 +104,7 @@ const validItemViews = (): View[] => [
   {
     name: 'items_at_request',
     once: true,
+    order: ['request_id'],
     query: `
       SELECT w.request_id, w.ts, b.started + w.started AS n_started, b.valid + w.valid AS n_valid
       FROM (

@@ -3,8 +3,9 @@ import { type Batch, type ListColumn, type ScalarColumn } from '../data/columns.
 import type { Duckdb } from '../data/duckdb.js';
 import { writeBatches, type Metadata } from '../data/parquet.js';
 import { splits, type Split } from '../data/shards.js';
+import { returnGarbageAtTimes } from '../memory.js';
 import type { Stage } from '../run/stage.js';
-import { groupRequests, sampleSchema } from './group.js';
+import { groupedSchema, groupRequests, inWords } from './group.js';
 import { negativeKindWords } from './rows.js';
 
 /** Requests of one part: a shard of training data. */
@@ -51,7 +52,7 @@ export async function writeSet(
       const name = `part-${String(parts.length).padStart(5, '0')}`;
       await stage.write(
         `${table}/${name}.parquet`,
-        (temporary) => writeBatches(writer, sampleSchema, [batch], temporary, metadata),
+        (temporary) => writeBatches(writer, groupedSchema, [batch], temporary, metadata, inWords),
         metadata.schema_version,
       );
       const split = splits.find((known) => known === scalar(batch, 'split').values[0])!; // groupRequests wrote it
@@ -59,6 +60,7 @@ export async function writeSet(
       parts.push({ name, split, ...sizes });
       counts[split].positives += sizes.positives;
       count(batch, counts[split]);
+      returnGarbageAtTimes(); // rows that were being read when what had died young was collected have died old
     }
   });
   return { parts, counts };
@@ -93,14 +95,14 @@ function count(batch: Batch, counts: SplitCounts): void {
     if (behaviours[i] === 0) counts.withoutHistory++;
   }
   for (let i = 0; i < labels.values.length; i++) {
-    const kind = String(kinds[i]);
+    const kind = negativeKindWords[Number(kinds[i])]!;
     if (kind !== '') counts.negatives[kind]! += 1;
   }
 }
 
-// The types of these columns are those of sampleSchema.
-const scalar = (batch: Batch, name: keyof typeof sampleSchema) => batch.columns[name] as ScalarColumn;
-const list = (batch: Batch, name: keyof typeof sampleSchema) => batch.columns[name] as ListColumn;
+// The types of these columns are those of groupedSchema.
+const scalar = (batch: Batch, name: keyof typeof groupedSchema) => batch.columns[name] as ScalarColumn;
+const list = (batch: Batch, name: keyof typeof groupedSchema) => batch.columns[name] as ListColumn;
 
 // ------------------------------------------------------------------------------------------------------- item frequency
 

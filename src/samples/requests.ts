@@ -4,7 +4,14 @@
  */
 import { eventTypes } from '../logs/tables.js';
 import type { Dialect } from './dialect.js';
-import type { LogFiles, ScriptSettings, SplitDays, View } from './settings.js';
+import {
+  onceInRanges,
+  within,
+  type LogFiles,
+  type ScriptSettings,
+  type SplitDays,
+  type View,
+} from './settings.js';
 
 /** Before every time and after every time. */
 const beginning = 'CAST(-62135596800000 AS BIGINT)';
@@ -52,16 +59,22 @@ export function sourceViews(dialect: Dialect, settings: ScriptSettings, files: L
 }
 
 export const readyViews = (): View[] => [
-  {
-    name: 'ready_requests',
-    query: `
+  onceInRanges(
+    'ready_requests',
+    'requests',
+    ['request_id'],
+    (range) => `
       SELECT r.request_id, r.user_id, r.ts, r.dt
       FROM request_log r
       CROSS JOIN (SELECT max(ts) AS built_ts FROM request_log) b
-      LEFT JOIN (SELECT request_id, max(ready_ts) AS ready_ts FROM feedback_log GROUP BY request_id) f
-        ON f.request_id = r.request_id
-      WHERE f.ready_ts IS NULL OR f.ready_ts <= b.built_ts`,
-  },
+      LEFT JOIN (
+        SELECT request_id, max(ready_ts) AS ready_ts
+        FROM feedback_log
+        WHERE ${within(range, 'request_id')}
+        GROUP BY request_id
+      ) f ON f.request_id = r.request_id
+      WHERE ${within(range, 'r.request_id')} AND (f.ready_ts IS NULL OR f.ready_ts <= b.built_ts)`,
+  ),
 ];
 
 export const requestViews = ({ validationFrom, testFrom }: SplitDays): View[] => [

@@ -1,7 +1,7 @@
 /**
  * The SQL of the samples, from canonical tables to long sorted rows, as data: views by name, and the queries of the four sinks.
- * On one machine the stage runs the views in DuckDB, those of set B chunk by chunk, and groups what the sinks stream; on Spark the
- * same text runs as a script.
+ * On one machine the stage runs the views in DuckDB, those of set B chunk by chunk, keeps what is computed once in files, and groups
+ * what the sinks stream; on Spark the same text runs as a script.
  */
 import { readyViews, requestViews, sourceViews } from './requests.js';
 import { exposureRows, exposureViews } from './exposures.js';

@@ -31,6 +31,7 @@ export const truncatedViews = ({ hash }: Dialect, { seed, b }: ScriptSettings): 
   {
     name: 'b_requests',
     once: true,
+    order: ['request_id'],
     query: `
       SELECT split, request_id, user_id, ts, dt, n_logged
       FROM b_lists

@@ -17,7 +17,7 @@ import { checkTables } from '../logs/check.js';
 import { completeTables } from '../logs/complete.js';
 import { readKuairand } from '../logs/kuairand.js';
 import { namingDamage, readOwnTables } from '../logs/ownTables.js';
-import { loadSimulation, truthTable } from '../logs/simulate/load.js';
+import { loadSimulation, simulatedInOrder, truthTable } from '../logs/simulate/load.js';
 import { rawFiles } from '../logs/sources.js';
 import { summarise, type SourceFacts } from '../logs/summary.js';
 import { canonicalTables, stageReached, tableNames, tablesVersion } from '../logs/tables.js';
@@ -45,12 +45,12 @@ async function checkAndWrite(
   const notes = await checkTables(db, { unknownItems });
 
   const footer = footerOf(logs.timeZone);
+  const inOrder = logs.kind === 'simulate' ? simulatedInOrder : [];
   for (const table of tableNames) {
-    await writeTable(stage, db, table, table, canonicalTables[table].order, footer);
+    const { order } = canonicalTables[table];
+    await writeTable(stage, db, table, table, inOrder.includes(table) ? [] : order, footer);
   }
-  if (logs.kind === 'simulate') {
-    await writeTable(stage, db, 'truth', truthTable, ['request_id', 'item_id'], footer);
-  }
+  if (logs.kind === 'simulate') await writeTable(stage, db, 'truth', truthTable, [], footer);
   return summarise(db, logs.timeZone, { ...facts, notes: [...facts.notes, ...notes] });
 }
 
@@ -83,6 +83,7 @@ const footerOf = (timeZone: string): Metadata => ({
   teacher_version: '',
 });
 
+/** `order`: what the rows are sorted by; nothing where they are in order. */
 async function writeTable(
   stage: Stage,
   db: Duckdb,
@@ -91,11 +92,12 @@ async function writeTable(
   order: readonly string[],
   footer: Metadata,
 ): Promise<void> {
-  const sorted = order.map((column) => `"${column}" NULLS FIRST`).join(', ');
+  const columns = order.map((column) => `"${column}" NULLS FIRST`);
+  const sorted = columns.length === 0 ? '' : ` ORDER BY ${columns.join(', ')}`;
   await stage.write(
     `${name}/part-00000.parquet`,
     async (path) => {
-      await writeQuery(db, `SELECT * FROM ${relation} ORDER BY ${sorted}`, path, footer);
+      await writeQuery(db, `SELECT * FROM ${relation}${sorted}`, path, footer);
       return db.number(`SELECT count(*) FROM ${relation}`);
     },
     tablesVersion,

@@ -17,6 +17,7 @@ import type { Config } from '../config/config.js';
 import type { Batch } from '../data/columns.js';
 import type { Duckdb } from '../data/duckdb.js';
 import { Encoder } from '../data/encode.js';
+import { createFileTable, createFileTableOf } from '../data/fileTable.js';
 import { transformText } from '../data/features.js';
 import { fitTransform } from '../data/fit.js';
 import { writeQuery } from '../data/parquet.js';
@@ -24,7 +25,7 @@ import { indexText, splits } from '../data/shards.js';
 import { writeVocabularies } from '../data/vocabulary.js';
 import { tableNames, type TableName } from '../logs/tables.js';
 import type { Stage, StageResult } from '../run/stage.js';
-import { chunksOf } from '../samples/chunks.js';
+import { chunksOf, rangesOf } from '../samples/chunks.js';
 import { Coverage } from '../samples/coverage.js';
 import { duckdb } from '../samples/dialect.js';
 import { encodeEntities, encodeSequences, encodeSet } from '../samples/encoding.js';
@@ -32,7 +33,8 @@ import { featureRelations, featureViews } from '../samples/featureViews.js';
 import { countLeftOut, Kept, refuseLongExposures } from '../samples/leftOut.js';
 import { writeItemFrequency, writeSet, type WrittenSet } from '../samples/parts.js';
 import { chunkViews, firstViews, laterViews, sinks, statementOf } from '../samples/script.js';
-import type { ScriptSettings, View } from '../samples/settings.js';
+import { sequenceRowsAsTheyLie } from '../samples/sequences.js';
+import type { Range, RangeOf, ScriptSettings, View } from '../samples/settings.js';
 import { emptySplit, splitDays } from '../samples/split.js';
 import { summarise } from '../samples/summary.js';
 
@@ -42,6 +44,9 @@ const samplesVersion = '1';
 /** Rows of set A that a request is taken for, before they are counted. */
 const usualExposures = 16;
 
+/** Of the log, where something is computed of its requests range by range. */
+const requestsPerRange = 2 ** 15;
+
 const sequencesFile = 'sequences/part-00000.parquet';
 
 export async function buildSamples(stage: Stage, config: Config): Promise<StageResult> {
@@ -50,9 +55,10 @@ export async function buildSamples(stage: Stage, config: Config): Promise<StageR
     const settings: ScriptSettings = { ...config.samples, seed: config.seed };
     const metadata = { schema_version: samplesVersion, time_zone: config.logs.timeZone };
 
-    await define(db, firstViews(duckdb, settings, files));
+    const ranges = {};
+    await define(db, firstViews(duckdb, settings, files), ranges);
     const days = splitDays(await usableDays(db), settings.split);
-    await define(db, laterViews(duckdb, settings, days));
+    await define(db, laterViews(duckdb, settings, days), ranges);
     await refuseLongExposures(db, settings.a.maxCandidates);
 
     // Before the sets are written, so that a wrong feature is told of at once.
@@ -73,7 +79,7 @@ export async function buildSamples(stage: Stage, config: Config): Promise<StageR
     const rows = sinks(duckdb, settings);
     await stage.write(
       sequencesFile,
-      (temporary) => writeQuery(db, rows.sequences, temporary, metadata),
+      (temporary) => writeQuery(db, sequenceRowsAsTheyLie(duckdb), temporary, metadata),
       samplesVersion,
     );
     await writeItemFrequency(stage, db, rows.item_freq, metadata);
@@ -120,8 +126,22 @@ async function readLogs(stage: Stage): Promise<Record<TableName, readonly string
   return files as Record<TableName, readonly string[]>; // every table name was gone through
 }
 
-async function define(db: Duckdb, views: readonly View[]): Promise<void> {
-  for (const view of views) await db.run(statementOf(duckdb, view));
+/** What is computed once lies in files: the SQL engine's own tables would stay in memory, the more of them the longer the log. */
+async function define(
+  db: Duckdb,
+  views: readonly View[],
+  ranges: Partial<Record<RangeOf, readonly Range[]>> = {},
+): Promise<void> {
+  for (const view of views) {
+    if (view.inRanges) {
+      const { of, query } = view.inRanges;
+      ranges[of] ??= await (of === 'users'
+        ? rangesOf(db, 'behaviour_log', 'user_id')
+        : rangesOf(db, 'request_log', 'request_id', requestsPerRange));
+      await createFileTableOf(db, view.name, ranges[of].map(query), view.order ?? []);
+    } else if (view.once) await createFileTable(db, view.name, view.query, view.order);
+    else await db.run(statementOf(duckdb, view));
+  }
 }
 
 async function usableDays(db: Duckdb): Promise<string[]> {
