@@ -14,7 +14,7 @@ import type { SimulationConfig } from './world.js';
 
 /** The engine's table with the truth: never a source table, so that no stage can take it for logs. */
 export const truthTable = 'simulated_truth';
-export const truthOrder = ['request_id', 'item_id'] as const;
+const truthOrder = ['request_id', 'item_id'] as const;
 
 /** Tables that are left in their total order. */
 export const simulatedInOrder: readonly string[] = ['requests', 'candidates', 'feedback', 'truth'];
