@@ -7,7 +7,7 @@ import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/
 import api = require('@duckdb/node-api'); // .2 s sooner than as a module (engine/tf.ts)
 import bindings, { type Vector } from '@duckdb/node-bindings';
 import { CascadeError } from '../errors.js';
-import { collectYoung } from '../memory.js';
+import { collectYoung, engineIsLoaded } from '../memory.js';
 import {
   allocate,
   type Batch,
@@ -46,6 +46,7 @@ export class Duckdb {
       autoload_known_extensions: 'false',
       preserve_insertion_order: 'true',
     });
+    engineIsLoaded();
     return new Duckdb(instance, await connect(instance), options);
   }
 

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/support/canonicalLogs.js';
 import { Duckdb } from './duckdb.js';
-import { createFileTable } from './fileTable.js';
+import { createFileTable, createFileTableOf } from './fileTable.js';
+import { writeQuery } from './parquet.js';
 
 let db: Duckdb;
 beforeAll(async () => {
@@ -48,4 +50,36 @@ it('takes the place of an earlier one of its name, and is made of it where the q
   expect(await db.rows('SELECT * FROM again')).toEqual([{ x: 2, y: 3 }]);
   await createFileTable(db, 'again', 'SELECT x + y AS x FROM again');
   expect(await db.number('SELECT x FROM again')).toBe(5);
+});
+
+describe('of queries one after the other', () => {
+  const ranges = [0, 3000, 3000, 9000, 20_000].map((low, i, lows) => [low, lows[i + 1] ?? 30_000] as const); // one is empty
+  const queries = ranges.map(
+    ([low, high]) =>
+      `SELECT (i * 7919) % 30000 AS id FROM range(0, 30000) AS r(i) WHERE id >= ${low} AND id < ${high}`,
+  );
+
+  it('has the rows of all in order, and is written as if it had been sorted', async () => {
+    await createFileTableOf(db, 'ranges', queries, ['id']);
+    const ids = (await db.rows('SELECT id FROM ranges')).map((row) => Number(row.id));
+    expect(ids).toEqual(Array.from({ length: 30_000 }, (_, i) => i));
+    const [asItLies, sorted] = ['as-it-lies', 'sorted'].map((name) =>
+      join(db.spillFolder, `${name}.parquet`),
+    );
+    await writeQuery(db, 'SELECT * FROM ranges', asItLies!);
+    await writeQuery(db, 'SELECT * FROM ranges ORDER BY id', sorted!);
+    expect(await readFile(asItLies!)).toEqual(await readFile(sorted!));
+  });
+
+  it('has the rows of all where they are in no order', async () => {
+    await createFileTableOf(db, 'mixed', queries.toReversed(), []);
+    expect(await db.rows('SELECT count(*) AS n, count(DISTINCT id) AS ids FROM mixed')).toEqual([
+      { n: 30_000n, ids: 30_000n },
+    ]);
+  });
+
+  it('leaves nothing in the memory of the engine', async () => {
+    await createFileTableOf(db, 'gone', queries, ['id']);
+    expect(await db.number("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%gone%'")).toBe(0);
+  });
 });

@@ -62,3 +62,20 @@ it('gives back what was appended, over many chunks and batches', async () => {
   expect(found).toHaveLength(rows.length);
   expect(found).toEqual(rows);
 });
+
+it('keeps the rows of two tables apart that are filled in turns', async () => {
+  const tables = ['one_of_two', 'other_of_two'];
+  const appenders: TableAppender[] = [];
+  for (const table of tables) {
+    await createTable(db, table, schema);
+    appenders.push(await TableAppender.open(db, table, schema));
+  }
+  const rows = Array.from({ length: 9000 }, (_, i) => rowOf(i));
+  for (let from = 0; from < 9000; from += 1000)
+    appenders[(from / 1000) % 2]!.append(columnsOf(schema, rows.slice(from, from + 1000)));
+  for (const appender of appenders) appender.close();
+  for (const [t, table] of tables.entries()) {
+    const appended = rows.filter((_, i) => Math.floor(i / 1000) % 2 === t);
+    expect(await db.rows(`SELECT * FROM ${table}`)).toEqual(appended);
+  }
+});

@@ -1,7 +1,7 @@
 /**
  * Batches of columns into a table of the SQL engine. What the engine's objects hold lies outside of JavaScript and is freed with
  * them, by a garbage collector that sees a few bytes of each and no need to hurry: so one appender serves a table, and one chunk all
- * that is appended by it.
+ * that is appended to tables of its schema.
  */
 import types = require('@duckdb/node-api'); // .2 s sooner than as a module (engine/tf.ts)
 import bindings, { type Vector } from '@duckdb/node-bindings';
@@ -48,7 +48,7 @@ export class TableAppender {
     private readonly appender: types.DuckDBAppender,
     private readonly schema: Schema,
   ) {
-    this.chunk = types.DuckDBDataChunk.create(Object.values(schema).map(duckdbType));
+    this.chunk = chunkOf(schema);
   }
 
   static async open(db: Duckdb, table: string, schema: Schema): Promise<TableAppender> {
@@ -85,6 +85,15 @@ const duckdbType = (type: ColumnType) =>
   isList(type) ? types.LIST(duckdbTypes[elementType(type)]) : duckdbTypes[elementType(type)];
 
 const chunkRows = bindings.vector_size();
+
+/** A chunk of lists is some megabytes, which an appender for each part of a set would leave to the garbage collector. */
+const chunks = new WeakMap<Schema, types.DuckDBDataChunk>();
+
+function chunkOf(schema: Schema): types.DuckDBDataChunk {
+  const chunk = chunks.get(schema) ?? types.DuckDBDataChunk.create(Object.values(schema).map(duckdbType));
+  chunks.set(schema, chunk);
+  return chunk;
+}
 
 /** Puts rows `start` to `end` into a chunk in place of what it held. */
 function fillChunk(

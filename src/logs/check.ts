@@ -4,6 +4,7 @@
  */
 import type { Duckdb } from '../data/duckdb.js';
 import { CascadeError, type Problem } from '../errors.js';
+import { returnFreed } from '../memory.js';
 import { allRules, type CheckSettings, type Rule } from './rules.js';
 import { tableNames } from './tables.js';
 
@@ -13,6 +14,7 @@ export async function checkTables(db: Duckdb, settings: CheckSettings): Promise<
   for (const rule of allRules(settings)) {
     const count = await db.number(`SELECT count(*) FROM (${rule.broken})`);
     if (count > 0) problems.push(await problemOf(db, rule, count));
+    returnFreed(); // what the rows of a long table were hashed in
   }
   if (problems.length > 0) throw new CascadeError(problems);
   return notes(db);

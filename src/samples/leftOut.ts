@@ -1,8 +1,9 @@
 /** Counts what is in no set and why, and refuses what cannot be sampled. */
 import type { Duckdb } from '../data/duckdb.js';
 import { CascadeError } from '../errors.js';
+import { returnFreed, returnGarbage } from '../memory.js';
 import { stageReached } from '../logs/tables.js';
-import type { ScriptSettings } from './settings.js';
+import { within, type Range, type ScriptSettings } from './settings.js';
 import type { LeftOut } from './summary.js';
 
 /** What set B has of the lists and draws of its chunks so far. */
@@ -33,30 +34,44 @@ export class Kept {
   }
 }
 
-export async function countLeftOut(db: Duckdb, { b }: ScriptSettings, kept: Kept): Promise<LeftOut> {
+export async function countLeftOut(
+  db: Duckdb,
+  { b }: ScriptSettings,
+  kept: Kept,
+  ranges: readonly Range[],
+): Promise<LeftOut> {
+  returnGarbage(); // what the sets were encoded from
   const requests = await numbers(
     db,
     `SELECT (SELECT count(*) FROM request_log) AS logged, (SELECT count(*) FROM ready_requests) AS ready,
-            (SELECT count(*) FROM b_lists) AS lists, (SELECT count(*) FROM b_requests) AS sampled`,
-  );
-  const rest = await numbers(
-    db,
-    `SELECT (SELECT count(*) FROM candidate_log c JOIN b_requests r ON r.request_id = c.request_id
-             WHERE c.forced OR c.stage < ${stageReached.retrieved}) AS forced,
+            (SELECT count(*) FROM b_requests) AS sampled,
             (SELECT count(*) FROM behaviour_log e JOIN request_log r ON r.request_id = e.request_id
              WHERE e.ts < r.ts) AS early_events`,
   );
+  returnFreed();
+  const rest = { lists: 0, forced: 0 };
+  for (const range of ranges) {
+    const { lists, forced } = await numbers(
+      db,
+      `SELECT (SELECT count(*) FROM b_lists WHERE ${within(range, 'request_id')}) AS lists,
+              (SELECT count(*) FROM candidate_log c JOIN b_requests r ON r.request_id = c.request_id
+               WHERE ${within(range, 'c.request_id')} AND (c.forced OR c.stage < ${stageReached.retrieved})) AS forced`,
+    );
+    rest.lists += lists!;
+    rest.forced += forced!;
+    returnFreed();
+  }
   return {
     requests: requests.logged!,
     notReady: requests.logged! - requests.ready!,
-    shortLists: requests.ready! - requests.lists!,
-    notSampled: requests.lists! - requests.sampled!,
-    forced: rest.forced!,
+    shortLists: requests.ready! - rest.lists,
+    notSampled: rest.lists - requests.sampled!,
+    forced: rest.forced,
     cutLists: kept.lists.cut,
     cutCandidates: kept.lists.cut_candidates,
     candidatesOfCutLists: kept.lists.candidates_of_cut,
     listsOverCap: kept.lists.over_cap,
-    eventsBeforeTheirRequest: rest.early_events!,
+    eventsBeforeTheirRequest: requests.early_events!,
     missingNegatives: b.negatives.map(({ kind, perRequest }, i) => {
       const asked = requests.sampled! * perRequest;
       return { kind, asked, missing: asked - kept.drawn[i]! };
@@ -70,16 +85,31 @@ async function numbers(db: Duckdb, query: string): Promise<Record<string, number
 }
 
 /** A request with more exposures than the setting allows is not cut: which of them would go is not ours to choose. */
-export async function refuseLongExposures(db: Duckdb, maxCandidates: number): Promise<void> {
-  const [found] = await db.rows(`
-    SELECT count(*) AS requests, max(n) AS longest, min(request_id) AS example
-    FROM (SELECT request_id, count(*) AS n FROM exposures GROUP BY request_id HAVING count(*) > ${maxCandidates})`);
-  if (Number(found?.requests) === 0) return;
+export async function refuseLongExposures(
+  db: Duckdb,
+  maxCandidates: number,
+  ranges: readonly Range[],
+): Promise<void> {
+  const all = { requests: 0, longest: 0, example: '' };
+  for (const range of ranges) {
+    const [found] = await db.rows(`
+      SELECT count(*) AS requests, max(n) AS longest, min(request_id) AS example
+      FROM (
+        SELECT request_id, count(*) AS n FROM exposures WHERE ${within(range, 'request_id')}
+        GROUP BY request_id HAVING count(*) > ${maxCandidates}
+      )`);
+    returnFreed();
+    if (Number(found?.requests) === 0) continue;
+    if (all.requests === 0) all.example = String(found?.example); // ranges ascend: the first of all
+    all.requests += Number(found?.requests);
+    all.longest = Math.max(all.longest, Number(found?.longest));
+  }
+  if (all.requests === 0) return;
   throw new CascadeError({
     code: 'data.too_many_exposures',
     where: 'logs/candidates',
     subject: 'exposed',
-    what: `${String(found?.requests)} requests have more than ${maxCandidates} exposures, the longest ${String(found?.longest)}; the first is request ${String(found?.example)}.`,
-    mend: `Set samples.a.max_candidates to ${String(found?.longest)}, or check how exposures were joined to requests.`,
+    what: `${all.requests} requests have more than ${maxCandidates} exposures, the longest ${all.longest}; the first is request ${all.example}.`,
+    mend: `Set samples.a.max_candidates to ${all.longest}, or check how exposures were joined to requests.`,
   });
 }

@@ -12,7 +12,7 @@ import { stageReached } from '../logs/tables.js';
 import { isIn, type Chunk } from './chunks.js';
 import type { Dialect } from './dialect.js';
 import { inOrder, negativeKinds } from './rows.js';
-import type { ScriptSettings, View } from './settings.js';
+import { onceInRanges, within, type ScriptSettings, type View } from './settings.js';
 
 export const truncatedViews = ({ hash }: Dialect, { seed, b }: ScriptSettings): View[] => [
   {
@@ -28,15 +28,15 @@ export const truncatedViews = ({ hash }: Dialect, { seed, b }: ScriptSettings): 
       JOIN used_requests r ON r.request_id = c.request_id
       WHERE c.n_logged >= 2`,
   },
-  {
-    name: 'b_requests',
-    once: true,
-    order: ['request_id'],
-    query: `
+  onceInRanges(
+    'b_requests',
+    'requests',
+    ['request_id'],
+    (range) => `
       SELECT split, request_id, user_id, ts, dt, n_logged
       FROM b_lists
-      WHERE ${hash(`concat_ws(':', 'b_request', ${seed}, request_id)`)} % ${b.oneIn} = 0`,
-  },
+      WHERE ${within(range, 'request_id')} AND ${hash(`concat_ws(':', 'b_request', ${seed}, request_id)`)} % ${b.oneIn} = 0`,
+  ),
 ];
 
 /** What is made of the requests of a chunk. */

@@ -23,16 +23,18 @@ import { fitTransform } from '../data/fit.js';
 import { writeQuery } from '../data/parquet.js';
 import { indexText, splits } from '../data/shards.js';
 import { writeVocabularies } from '../data/vocabulary.js';
+import { returnFreed } from '../memory.js';
 import { tableNames, type TableName } from '../logs/tables.js';
 import type { Stage, StageResult } from '../run/stage.js';
 import { chunksOf, rangesOf } from '../samples/chunks.js';
 import { Coverage } from '../samples/coverage.js';
 import { duckdb } from '../samples/dialect.js';
 import { encodeEntities, encodeSequences, encodeSet } from '../samples/encoding.js';
-import { featureRelations, featureViews } from '../samples/featureViews.js';
+import { featureRelations, featureStatements, featureTables } from '../samples/featureViews.js';
 import { countLeftOut, Kept, refuseLongExposures } from '../samples/leftOut.js';
 import { writeItemFrequency, writeSet, type WrittenSet } from '../samples/parts.js';
-import { chunkViews, firstViews, laterViews, sinks, statementOf } from '../samples/script.js';
+import { readyViews, sourceViews } from '../samples/requests.js';
+import { chunkViews, laterViews, sinks, statementOf } from '../samples/script.js';
 import { sequenceRowsAsTheyLie } from '../samples/sequences.js';
 import type { Range, RangeOf, ScriptSettings, View } from '../samples/settings.js';
 import { emptySplit, splitDays } from '../samples/split.js';
@@ -55,14 +57,19 @@ export async function buildSamples(stage: Stage, config: Config): Promise<StageR
     const settings: ScriptSettings = { ...config.samples, seed: config.seed };
     const metadata = { schema_version: samplesVersion, time_zone: config.logs.timeZone };
 
-    const ranges = {};
-    await define(db, firstViews(duckdb, settings, files), ranges);
+    await define(db, sourceViews(duckdb, settings, files));
+    const ranges = {
+      requests: await rangesOf(db, 'request_log', 'request_id', requestsPerRange),
+      users: await rangesOf(db, 'behaviour_log', 'user_id'),
+    };
+    await define(db, readyViews(), ranges);
     const days = splitDays(await usableDays(db), settings.split);
     await define(db, laterViews(duckdb, settings, days), ranges);
-    await refuseLongExposures(db, settings.a.maxCandidates);
+    await refuseLongExposures(db, settings.a.maxCandidates, ranges.requests);
 
     // Before the sets are written, so that a wrong feature is told of at once.
-    for (const view of featureViews(files)) await db.run(view);
+    await define(db, featureTables(files), ranges);
+    for (const statement of featureStatements(files)) await db.run(statement);
     const fitted = await fitTransform(db, config.features, settings.sequence, featureRelations);
     const { transform, vocabularies } = fitted;
     await stage.write('transform.json', (temporary) => writeFile(temporary, transformText(transform)));
@@ -111,7 +118,7 @@ export async function buildSamples(stage: Stage, config: Config): Promise<StageR
       days,
       a,
       b,
-      leftOut: await countLeftOut(db, settings, kept),
+      leftOut: await countLeftOut(db, settings, kept, ranges.requests),
       behaviours: sizes.behaviours,
       fits: fitted.fits,
       embeddingRows: transform.rows,
@@ -130,18 +137,16 @@ async function readLogs(stage: Stage): Promise<Record<TableName, readonly string
 async function define(
   db: Duckdb,
   views: readonly View[],
-  ranges: Partial<Record<RangeOf, readonly Range[]>> = {},
+  ranges?: Readonly<Record<RangeOf, readonly Range[]>>,
 ): Promise<void> {
   for (const view of views) {
-    if (view.inRanges) {
-      const { of, query } = view.inRanges;
-      ranges[of] ??= await (of === 'users'
-        ? rangesOf(db, 'behaviour_log', 'user_id')
-        : rangesOf(db, 'request_log', 'request_id', requestsPerRange));
-      await createFileTableOf(db, view.name, ranges[of].map(query), view.order ?? []);
+    if (view.inRanges && ranges) {
+      const queries = ranges[view.inRanges.of].map(view.inRanges.query);
+      await createFileTableOf(db, view.name, queries, view.order ?? []);
     } else if (view.once) await createFileTable(db, view.name, view.query, view.order);
     else await db.run(statementOf(duckdb, view));
   }
+  returnFreed(); // what they were computed in
 }
 
 async function usableDays(db: Duckdb): Promise<string[]> {
