@@ -103,7 +103,7 @@ export class TrainingStep {
     const report = stepReport(outputs, this.bytesMoved(graph, feeds, there?.read ?? {}, outputs));
     if (!isFiniteStep(outputs)) {
       await this.toHost();
-      const shown = this.tables ? this.feedsOf(batch, this.presentRows(batch, step)) : feeds;
+      const shown = this.tables ? this.feedsOf(batch, this.presentRows(batch, step), {}) : feeds;
       await reportNonFinite({ ...options, workers, step, batch, feeds: shown, outputs: own });
     }
     const moved = this.busy.start();
@@ -133,12 +133,16 @@ export class TrainingStep {
     await this.sums.release();
   }
 
-  /** What a step on this batch is fed, beside scalars and sums; written again by the next one. */
-  private feedsOf(batch: FeedBatch, rows: Feeds): Record<string, TensorData> {
-    const { feeds, shape } = this.inputsOf(batch);
-    Object.assign(feeds, denseFeeds(this.options, !this.onHost), rows);
-    for (const [name] of shape.tensors) feeds[batchInput(name)] = batch.tensors[name]!.data;
-    return feeds;
+  /** What a step on this batch is fed, beside scalars and sums; by default into an object that the next one writes again. */
+  private feedsOf(
+    batch: FeedBatch,
+    rows: Feeds,
+    into = this.inputsOf(batch).feeds,
+  ): Record<string, TensorData> {
+    Object.assign(into, denseFeeds(this.options, !this.onHost), rows);
+    for (const [name] of this.inputsOf(batch).shape.tensors)
+      into[batchInput(name)] = batch.tensors[name]!.data;
+    return into;
   }
 
   /** The batch's rows of all models as they are before `step`, gathered from the host's tables. */

@@ -125,6 +125,15 @@ describe.skipIf(!usable)(`tables on the device${usable ? '' : ` (not run: ${why}
     for (const { step } of [failing, reference]) await step.release();
   });
 
+  it('are brought back for the gradients of a step whose loss alone is finite', async () => {
+    const { step } = startWithRows(webgpu, optimizers.adam!);
+    await step.take(rowsBatch(1), 1);
+    const batch = rowsBatch(2);
+    batch.tensors.x!.data[7] = 1e19; // its square is finite, and that of the gradient is not
+    await expect(step.take(batch, 2)).rejects.toThrow('the updated parameters');
+    await step.release();
+  });
+
   it('stay on the host where they would take more than they may, or are not all in memory', async () => {
     const bytes = 4 * (3 + 3 + 1 + 1) * 41 * rowWidth;
     const isThere = async (settings: RowsSettings) => {

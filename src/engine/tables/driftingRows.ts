@@ -86,7 +86,7 @@ export class DriftingRows {
     starts.clear();
   }
 
-  /** An array for what so many rows have missed; it is kept, which would be half of a short step's garbage. */
+  /** An array for what so many rows have missed, which is kept from step to step. */
   private missedOf(rows: number): Float32Array {
     const length = rows * this.present.width;
     if (this.missed.length < length) this.missed = new Float32Array(Math.ceil(1.25 * length));
